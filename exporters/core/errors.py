@@ -1,12 +1,12 @@
 """Every exception of LLM Observatory.
 
-    ObservatoryError
-    ├── DeclarationError      a metric, label or measurement that cannot be right (raised at import)
-    ├── ConfigError           the configuration; lists every problem at once
-    ├── StateError            the state file: locked, newer than this program, damaged
-    ├── Rejected              one record that does not parse; counted by reason, never fatal
-    ├── StreamError           one stream or probe cannot be read (wrong type, no permission, missing table)
-    └── SourceDown            the whole source cannot be reached (refused, timed out, wrong password)
+ObservatoryError
+├── DeclarationError      a metric, label or measurement that cannot be right (raised at import)
+├── ConfigError           the configuration; lists every problem at once
+├── StateError            the state file: locked, newer than this program, damaged
+├── Rejected              one record that does not parse; counted by reason, never fatal
+├── StreamError           one stream or probe cannot be read (wrong type, no permission, missing table)
+└── SourceDown            the whole source cannot be reached (refused, timed out, wrong password)
 """
 
 from __future__ import annotations

@@ -1,0 +1,170 @@
+"""What a system implements, and the values that travel between reader, parser, fold, checkpoint and exposition.
+
+A **Source** is one endpoint: one thread, one connection, one `source_up`. In it live **Streams** (events in order, with
+a cursor) and **Probes** (state now). The readers in `exporters.readers` know how to read; a system knows what it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from exporters.core.measurement import FieldValue, Measurement
+from exporters.core.metric import Metric
+
+Json = Any
+"""A value that json.dumps accepts: cursors and fold states are stored as JSON."""
+
+LabelValues = tuple[str, ...]
+"""Values of a metric's own labels (without `deployment`), in declared order."""
+
+E = TypeVar("E")
+S = TypeVar("S")
+C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One gauge sample (or info, value 1)."""
+
+    metric: Metric
+    value: float
+    labels: LabelValues = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One InfluxDB point at the event's own time; `deployment` and the exact nanosecond are added by the runner."""
+
+    measurement: Measurement
+    at: datetime
+    tags: Mapping[str, str]
+    fields: Mapping[str, FieldValue]
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one event does.
+
+    counts: (counter, label values, amount >= 0). observations: (histogram, label values, value). points: to InfluxDB.
+    """
+
+    counts: list[tuple[Metric, LabelValues, float]] = field(default_factory=list)
+    observations: list[tuple[Metric, LabelValues, float]] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+
+    def count(self, metric: Metric, *labels: str, amount: float = 1) -> None:
+        """Add to a counter."""
+        self.counts.append((metric, labels, amount))
+
+    def observe(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add an observation to a histogram."""
+        self.observations.append((metric, labels, value))
+
+    def point(self, measurement: Measurement, at: datetime, fields: Mapping[str, FieldValue], **tags: str) -> None:
+        """Add a point. Tags with an empty value are left out, as line protocol has none."""
+        self.points.append(Point(measurement, at, {k: v for k, v in tags.items() if v}, fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one read of a stream returned.
+
+    records: raw bytes, oldest first. next_cursor: where the next read goes on, once this batch is committed.
+    lost: entries that are known to have passed unread (exact, from a companion counter). gap: continuity could not be
+    shown. more: there is more to read right now. totals: for each companion counter how much it grew since the last
+    cursor, None where that cannot be said (it fell back). as_of: when the source was read.
+    """
+
+    records: Sequence[bytes]
+    next_cursor: Json
+    as_of: datetime
+    lost: int = 0
+    gap: bool = False
+    more: bool = False
+    totals: Mapping[str, int | None] = field(default_factory=dict)
+
+
+class StreamReader(Protocol[C_contra]):
+    """How a stream is read."""
+
+    def read(self, connection: C_contra, cursor: Json, now: datetime) -> Batch:
+        """Everything after the cursor (None: first read ever), bounded in rows and bytes.
+
+        Raises StreamError (this stream alone) or SourceDown (the whole source).
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream(Generic[C, E, S]):
+    """Events in order with a cursor.
+
+    name: the label `stream`. interval: seconds between reads. feeds: the metrics this stream alone owns.
+    parse: raw bytes -> event, raises Rejected. fold: pure. state values are JSON (`encode`/`decode` translate).
+    event_time: the event's own time, None if it has none. resolution_ns: resolution of that time in the source; a
+    point's stamp gets an offset below it. settle: effects of a batch's companion totals. expire: ends what never ended.
+    view: gauges after each successful read. state_version: raise it when the state's shape changes (state restarts).
+    """
+
+    name: str
+    interval: float
+    reader: StreamReader[C]
+    parse: Callable[[bytes], E]
+    fold: Callable[[S, E], tuple[S, Effects]]
+    initial: Callable[[], S]
+    event_time: Callable[[E], datetime | None]
+    feeds: tuple[Metric, ...]
+    resolution_ns: int = 1000
+    settle: Callable[[Mapping[str, int | None], Sequence[E]], Effects] | None = None
+    expire: Callable[[S, datetime], tuple[S, Effects]] | None = None
+    view: Callable[[S, datetime], list[Sample]] | None = None
+    encode: Callable[[S], Json] = lambda state: state
+    decode: Callable[[Json], S] = lambda stored: stored
+    state_version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Generic[C]):
+    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown."""
+
+    name: str
+    interval: float
+    collect: Callable[[C, datetime], list[Sample]]
+    feeds: tuple[Metric, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Generic[C]):
+    """One endpoint of one deployment of one system.
+
+    connect: opens the connection (raises SourceDown), which carries its own per-command timeout. close: never raises.
+    """
+
+    system: str
+    deployment: str
+    name: str
+    connect: Callable[[], C]
+    close: Callable[[C], None]
+    streams: tuple[Stream[C, Any, Any], ...]
+    probes: tuple[Probe[C], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One kind of watched system: THE registration value.
+
+    metrics and measurements: everything it can emit. settings: the pydantic model of one deployment.
+    from_environment: one deployment from the system's own variable names, None if they are not set.
+    sources: one deployment's settings -> its sources. hash_key keys the hashes of user ids.
+    """
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...]
+    measurements: tuple[Measurement, ...]
+    settings: type[Any]
+    from_environment: Callable[[Mapping[str, str]], Mapping[str, Any] | None]
+    sources: Callable[[Any, bytes], tuple[Source[Any], ...]]
