@@ -68,3 +68,5 @@ def opened(name: str, help: str, bound: int) -> Label:  # noqa: A002 - the field
 
 DEPLOYMENT = opened("deployment", "Which deployment of the system, as the configuration names it.", 1000)
 """Carried by every source-derived series: two installations of one system never merge."""
+
+SYSTEM = opened("system", "Which watched system.", 32)

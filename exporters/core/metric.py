@@ -63,6 +63,7 @@ class Metric:
     labels: in order; a source-derived metric has `deployment` first, added by the factories below.
     buckets: upper edges of a histogram, ascending, without +Inf.
     start: label values (without deployment) whose series exist at 0 before anything happened.
+    lasting: a gauge that is never withdrawn: the time of the last event of a kind stays true while nobody can look.
     unused: why no dashboard, rule or documentation query names it; empty if one does.
     """
 
@@ -72,6 +73,7 @@ class Metric:
     labels: tuple[Label, ...]
     buckets: tuple[float, ...] = ()
     start: tuple[tuple[str, ...], ...] = field(default=())
+    lasting: bool = False
     unused: str = ""
 
     def __post_init__(self) -> None:
@@ -274,12 +276,19 @@ def counter(
     unused: str = "",
 ) -> Metric:
     """A source-derived counter. Series of closed sets start at 0; `start` narrows that to the pairs that occur."""
-    return Metric(name, help, Kind.COUNTER, (DEPLOYMENT, *labels), (), _start(labels, start), unused)
+    return Metric(name, help, Kind.COUNTER, (DEPLOYMENT, *labels), (), _start(labels, start), unused=unused)
 
 
-def gauge(name: str, help: str, labels: tuple[Label, ...] = (), unused: str = "") -> Metric:  # noqa: A002
-    """A source-derived gauge: absent when its last successful read is older than twice its interval."""
-    return Metric(name, help, Kind.GAUGE, (DEPLOYMENT, *labels), unused=unused)
+def gauge(
+    name: str,
+    help: str,  # noqa: A002 - the field's own word
+    labels: tuple[Label, ...] = (),
+    *,
+    lasting: bool = False,
+    unused: str = "",
+) -> Metric:
+    """A source-derived gauge: absent when its last successful read is older than twice its interval, unless lasting."""
+    return Metric(name, help, Kind.GAUGE, (DEPLOYMENT, *labels), lasting=lasting, unused=unused)
 
 
 def info(name: str, help: str, labels: tuple[Label, ...], unused: str = "") -> Metric:  # noqa: A002
@@ -296,7 +305,7 @@ def histogram(
     unused: str = "",
 ) -> Metric:
     """A source-derived histogram with these upper edges."""
-    return Metric(name, help, Kind.HISTOGRAM, (DEPLOYMENT, *labels), buckets, _start(labels, start), unused)
+    return Metric(name, help, Kind.HISTOGRAM, (DEPLOYMENT, *labels), buckets, _start(labels, start), unused=unused)
 
 
 def _start(labels: tuple[Label, ...], start: tuple[tuple[str, ...], ...] | None) -> tuple[tuple[str, ...], ...]:
@@ -314,7 +323,7 @@ def _problems(m: Metric) -> list[str]:
     problems: list[str] = []
     if not NAME.match(m.name) or "__" in m.name:
         problems.append("a name is snake_case")
-    if not m.help.endswith("."):
+    if not m.help.endswith((".", "?")):
         problems.append("help is a sentence with a full stop")
     if m.name.endswith("_total") != (m.kind is Kind.COUNTER):
         problems.append("_total if and only if it counts")
@@ -327,6 +336,8 @@ def _problems(m: Metric) -> list[str]:
         problems.append(f"unit {words[-1]!r}: use base units ({', '.join(UNITS)})")
     if (m.kind is Kind.HISTOGRAM) != bool(m.buckets):
         problems.append("buckets if and only if it is a histogram")
+    if m.lasting and not (m.kind is Kind.GAUGE and m.name.endswith("_timestamp_seconds")):
+        problems.append("only the time of an event outlasts the last read")
     if list(m.buckets) != sorted(set(m.buckets)):
         problems.append("bucket edges ascend")
     names = [label.name for label in m.labels]
