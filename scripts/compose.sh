@@ -8,6 +8,8 @@ die() { printf 'compose: %s\n' "$*" >&2; exit 1; }
 
 docker compose version >/dev/null 2>&1 || die "needs Docker with its compose plugin (docker compose version fails)"
 [ -f docker-compose.yml ] || die "there is no docker-compose.yml here"
+# The secrets, and an observatory.yml to start from: made once, never overwritten.
+[ ! -f scripts/prepare.py ] || python3 scripts/prepare.py
 case ${1:-} in
   up) exec docker compose up --build --detach --wait ;;
   demo) exec docker compose --profile demo up --build ;;
