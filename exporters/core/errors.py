@@ -23,8 +23,9 @@ RejectReason = Literal[
     "bad_time",
     "unknown_value",
     "too_large",
+    "defect",
 ]
-"""Why a record was refused: a closed set, because it is a label."""
+"""Why a record was refused: a closed set, because it is a label. `defect`: this program failed on it, and logged it."""
 
 REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
 

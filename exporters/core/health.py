@@ -6,6 +6,7 @@ These series are never withdrawn: "no traffic", "writer dead" and "exporter blin
 from __future__ import annotations
 
 from exporters.core.errors import REJECT_REASONS, SOURCE_DOWN_REASONS, STREAM_ERROR_REASONS
+from exporters.core.influx_post import POST_OUTCOMES
 from exporters.core.label import DEPLOYMENT, SYSTEM, Label, closed, opened
 from exporters.core.metric import Kind, Metric
 
@@ -16,26 +17,16 @@ ERROR_REASON = closed("reason", "Why one read failed.", *STREAM_ERROR_REASONS)
 REJECT_REASON = closed("reason", "Why a record did not parse.", *REJECT_REASONS)
 LABEL_NAME = opened("label", "Label whose value was not in its closed set, or beyond its bound.", 64)
 BUCKET = opened("bucket", "InfluxDB bucket.", 32)
-POST_OUTCOME = closed(
-    "outcome",
-    "How InfluxDB answered a post.",
-    "written",
-    "partial",
-    "malformed",
-    "too_large",
-    "unauthorized",
-    "not_found",
-    "throttled",
-    "server_error",
-    "unreachable",
-)
+POST_OUTCOME = closed("outcome", "What became of a post.", *POST_OUTCOMES)
 DROP_REASON = closed(
     "reason",
-    "Why a point was not stored: the outbox was full; older than the bucket keeps; malformed; refused by InfluxDB.",
+    "Why a point was not stored: the outbox was full; older than its bucket keeps; malformed to InfluxDB; dropped by it"
+    " from an accepted post; impossible to write as a line.",
     "bound",
     "retention",
     "poison",
     "partial",
+    "unencodable",
 )
 VERSION = opened("version", "Version of llm-observatory.", 8)
 PYTHON = opened("python", "Version of Python.", 8)
@@ -109,7 +100,7 @@ OUTBOX_DROPPED = _own(
 )
 INFLUXDB_WRITTEN = _own("observatory_influxdb_written_total", "Points InfluxDB took.", Kind.COUNTER, (BUCKET,))
 INFLUXDB_POSTS = _own(
-    "observatory_influxdb_posts_total", "Posts to InfluxDB by outcome.", Kind.COUNTER, (BUCKET, POST_OUTCOME)
+    "observatory_influxdb_posts_total", "Posts to InfluxDB by outcome.", Kind.COUNTER, (POST_OUTCOME,)
 )
 INFLUXDB_LAST_SUCCESS = _own(
     "observatory_influxdb_last_success_timestamp_seconds", "When InfluxDB last took points.", Kind.GAUGE, (BUCKET,)

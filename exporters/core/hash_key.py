@@ -1,0 +1,51 @@
+"""The key of every hash: record windows in cursors, user ids in InfluxDB. Made once, kept private, to be backed up."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from hashlib import blake2b
+from pathlib import Path
+
+from exporters.core.checkpoint import Checkpoint
+from exporters.core.errors import StateError
+
+_BYTES = 32
+_META = "hash_key_fingerprint"
+
+
+def load_or_create(path: Path) -> bytes:
+    """The key, 32 bytes. StateError if the file cannot be read or is not such a key."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            text = path.read_text(encoding="ascii", errors="replace").strip()
+        else:
+            text = secrets.token_hex(_BYTES)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        msg = f"hash key file {path}: {error.strerror}"
+        raise StateError(msg) from None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _BYTES:
+        msg = f"hash key file {path}: must hold {_BYTES * 2} hexadecimal digits; restore it from a backup"
+        raise StateError(msg)
+    return key
+
+
+def places_lost(checkpoint: Checkpoint, key: bytes) -> frozenset[str]:
+    """Feeds whose cursors were made with another key. Their places are forgotten: a declared gap, nothing doubled."""
+    fingerprint = blake2b(b"llm-observatory", key=key, digest_size=16).hexdigest()
+    known = checkpoint.meta(_META)
+    lost = frozenset(checkpoint.forget_cursors()) if known not in (None, fingerprint) else frozenset()
+    if known != fingerprint:
+        checkpoint.set_meta(_META, fingerprint)
+    return lost
