@@ -21,5 +21,5 @@ def go_float(value: float) -> str:
     # Go switches to an exponent from 1e6 on (seven digits before the point); Python only from 1e16.
     if value > 0 and point > 6:
         mantissa = f"{text[0]}.{text[1:point]}{text[point + 1 :]}".rstrip("0.")
-        return f"{mantissa}e+0{point - 1}"
+        return f"{mantissa}e+{point - 1:02d}"
     return text

@@ -8,12 +8,13 @@ environment variables suffice. A scalar of `web`, `state`, `influxdb` and `log` 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from exporters.core.contract import System
 from exporters.core.errors import ConfigError
@@ -62,7 +63,7 @@ class StateSettings(Section):
 class InfluxSettings(Section):
     """Where events go. Days are retention; the outbox holds what cannot be delivered yet, within its bounds."""
 
-    url: str = Field(pattern=r"^https?://[^/@\s]+(/.*)?$")
+    url: str
     org: str = Field(min_length=1)
     token_file: Path
     ca_file: Path | None = None
@@ -73,6 +74,14 @@ class InfluxSettings(Section):
     text_retention_days: float = Field(THIRTY_DAYS, gt=0)
     outbox_max_lines: int = Field(2_000_000, ge=1000)
     outbox_max_bytes: int = Field(512 * 1024 * 1024, ge=1024 * 1024)
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not re.match(r"https?://[^/@\s]+(/\S*)?\Z", value):
+            msg = "must be an http or https address without user or password"
+            raise ValueError(msg)
+        return value
 
 
 class LogSettings(Section):
@@ -224,7 +233,8 @@ def _deployments(
         if not isinstance(entries, list | tuple | None):
             problems.append(f"systems.{name}: must be a list of deployments")
             continue
-        result[name] = tuple(_validated(name, i, system, e, problems) for i, e in enumerate(entries or ()))
+        made = (_validated(name, i, system, e, problems) for i, e in enumerate(entries or ()))
+        result[name] = tuple(deployment for deployment in made if deployment is not None)
     return result
 
 
@@ -251,7 +261,7 @@ def _sentence(place: str, item: Any, model: type[BaseModel]) -> str:
         return f"{where}: unknown key (known: {', '.join(legal)})" if legal else f"{where}: unknown key"
     message = str(item["msg"]).removeprefix("Value error, ")
     value = item.get("input")
-    secret = any(word in path.lower() for word in ("password", "token", "secret", "key"))
+    secret = any(word in path.lower() for word in ("password", "token", "secret", "key")) or "@" in str(value)
     shown = f", not {value!r}" if isinstance(value, str | int | float | bool) and not secret else ""
     return f"{where}: {message[:1].lower()}{message[1:]}{shown}"
 

@@ -1,0 +1,133 @@
+"""The state file: private, exclusive, refused when newer, restarted where shapes changed."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from exporters.core import hash_key
+from exporters.core.checkpoint import VERSION, Checkpoint, Commit, StoredStream, write_series
+from exporters.core.errors import StateError
+from exporters.core.metric import counter, histogram
+from exporters.core.outbox import Outbox, OutboxLine
+from tests.core.tiny import COLOUR, METRICS, SEEN, WORD
+
+
+def opened(path: Path) -> Checkpoint:
+    """A state file with the tiny system's metrics."""
+    return Checkpoint(path / "state" / "observatory.db", METRICS, Outbox())
+
+
+def test_what_is_committed_is_found_again(tmp_path: Path) -> None:
+    stream = StoredStream(
+        {"p": [1, "é"]}, {"open": {}}, 3, caught_up=True, last_event=1.5, last_success=2.5, stamps=b"\0\1"
+    )
+    checkpoint = opened(tmp_path)
+    with checkpoint.transaction() as connection:
+        line = OutboxLine("tiny", 7, "tiny_thing length=1i 7")
+        checkpoint.write(connection, Commit("f", stream, [(SEEN, ("d", "red"), 3.0, ())], [line]), {})
+    checkpoint.close()
+    again = opened(tmp_path)
+    assert again.stream("f") == stream
+    assert [(s.metric, s.values, s.value) for s in again.series("f")] == [("tiny_seen_total", ("d", "red"), 3.0)]
+    assert again.stream("other") == StoredStream()
+    again.close()
+
+
+def test_files_are_private(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    checkpoint.set_meta("a", "b")
+    for file in (tmp_path / "state").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    checkpoint.close()
+
+
+def test_a_second_process_is_refused_with_the_reason(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    with pytest.raises(StateError, match="held by another running exporter"):
+        opened(tmp_path)
+    checkpoint.close()
+    opened(tmp_path).close()
+
+
+def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    checkpoint.close()
+    connection = sqlite3.connect(checkpoint.path)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    with pytest.raises(StateError, match="a newer program wrote it"):
+        opened(tmp_path)
+    connection = sqlite3.connect(checkpoint.path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    connection.close()
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "observatory.db"
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database, however long it is made to be" * 50)
+    with pytest.raises(StateError, match=r"observatory\.db cannot be used"):
+        opened(tmp_path)
+
+
+def test_a_metric_whose_labels_or_edges_changed_starts_again_and_others_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    before = [
+        counter("tiny_seen_total", "Seen.", (COLOUR,)),
+        histogram("tiny_wait_seconds", "Wait.", (1.0, 2.0)),
+        counter("tiny_kept_total", "Kept."),
+    ]
+    checkpoint = Checkpoint(path, before, Outbox())
+    with checkpoint.transaction() as connection:
+        rows = [(before[0], ("d", "red"), 3.0, ()), (before[1], ("d",), 3.0, (1, 1, 0)), (before[2], ("d",), 9.0, ())]
+        write_series(connection, "f", rows)
+    checkpoint.close()
+    after = [
+        counter("tiny_seen_total", "Seen.", (COLOUR, WORD)),
+        histogram("tiny_wait_seconds", "Wait.", (1.0, 3.0)),
+        before[2],
+    ]
+    again = Checkpoint(path, after, Outbox())
+    assert [s.metric for s in again.series("f")] == ["tiny_kept_total"]
+    again.close()
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+
+    def half() -> None:
+        with checkpoint.transaction() as connection:
+            connection.execute("INSERT INTO meta VALUES ('half', 'done')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert checkpoint.meta("half") is None
+    checkpoint.close()
+
+
+def test_the_hash_key_is_made_once_private_and_checked(tmp_path: Path) -> None:
+    file = tmp_path / "keys" / "hash.key"
+    key = hash_key.load_or_create(file)
+    assert hash_key.load_or_create(file) == key
+    assert len(key) == 32
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text("short")
+    with pytest.raises(StateError, match="64 hexadecimal digits"):
+        hash_key.load_or_create(file)
+
+
+def test_another_key_is_a_declared_gap(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    assert hash_key.places_lost(checkpoint, b"a" * 32) == frozenset()
+    with checkpoint.transaction() as connection:
+        checkpoint.write(connection, Commit("f", StoredStream(cursor=[1], stamps=b"12345678"), (), ()), {})
+    assert hash_key.places_lost(checkpoint, b"a" * 32) == frozenset()
+    assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset({"f"})
+    assert checkpoint.stream("f") == StoredStream()
+    assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset()
+    checkpoint.close()

@@ -1,0 +1,141 @@
+"""A source's thread: failing, hanging, recovering, and never in another's way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporters.core.contract import Probe, Sample
+from exporters.core.errors import SourceDown, StreamError
+from exporters.core.runtime import Runtime
+from exporters.core.source_loop import SourceLoop
+from tests.core.tiny import DEPTH, Clock, Words, exposed, open_runtime, source, stream
+
+UP = 'observatory_source_up{deployment="default",source="words",system="tiny"}'
+RED = 'tiny_seen_total{colour="red",deployment="default"}'
+DEPTH_LINE = 'tiny_depth{deployment="default"}'
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        threading.Event().wait(0.005)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    """A runtime on the real clock."""
+    made = open_runtime(tmp_path, Clock())
+    yield made
+    made.checkpoint.close()
+
+
+def depth(words: Words, now: object) -> list[Sample]:
+    """How much was produced."""
+    return [Sample(DEPTH, len(words.produced))]
+
+
+def started(runtime: Runtime, words: Words, interval: float = 0.02) -> SourceLoop[Words]:
+    """A running loop."""
+    probe: Probe[Words] = Probe(name="depth", interval=interval, collect=depth, feeds=(DEPTH,))
+    loop = SourceLoop(source(words, stream(interval=interval), probes=(probe,)), runtime)
+    loop.start()
+    return loop
+
+
+def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime).get(RED) == 1, "first read")
+    assert loop.row.up is True
+
+    def refuse() -> None:
+        raise SourceDown("refused", "127.0.0.1:1")
+
+    words.fail = refuse
+    until(lambda: exposed(runtime)[UP] == 0, "down")
+    assert exposed(runtime)[RED] == 1, "a counter keeps its value"
+    assert loop.row.note == "refused: 127.0.0.1:1"
+    words.say("2 red a")
+    words.fail = lambda: None
+    until(lambda: exposed(runtime)[RED] == 2, "recovery without restart")
+    assert exposed(runtime)[UP] == 1
+    loop.stop()
+    loop.join(5)
+    assert not loop.is_alive()
+
+
+def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+
+    def broken(connection: Words, now: object) -> list[Sample]:
+        raise StreamError("wrong_type", "her:depth")
+
+    def defective(connection: Words, now: object) -> list[Sample]:
+        raise ZeroDivisionError
+
+    probes: tuple[Probe[Words], ...] = (
+        Probe(name="broken", interval=0.02, collect=broken, feeds=()),
+        Probe(name="defective", interval=0.02, collect=defective, feeds=()),
+        Probe(name="depth", interval=0.02, collect=depth, feeds=(DEPTH,)),
+    )
+    loop = SourceLoop(source(words, stream(interval=0.02), probes=probes), runtime)
+    loop.start()
+    until(lambda: exposed(runtime).get(DEPTH_LINE) == 1, "the sound probe")
+    until(lambda: exposed(runtime).get(RED) == 1, "the stream")
+    errors = (
+        'observatory_stream_errors_total{deployment="default",reason="%s",source="words",stream="%s",system="tiny"}'
+    )
+    until(lambda: exposed(runtime)[errors % ("wrong_type", "broken")] >= 2, "counted by reason")
+    until(lambda: exposed(runtime)[errors % ("defect", "defective")] >= 2, "a defect is counted too")
+    assert exposed(runtime)[UP] == 1
+    loop.stop()
+    loop.join(5)
+
+
+def test_a_hanging_source_delays_nobody_else(runtime: Runtime, tmp_path: Path) -> None:
+    release = threading.Event()
+    stuck, sound = Words(), Words()
+    stuck.fail = lambda: (release.wait(30), None)[1]
+    sound.say("1 red a")
+    hanging = SourceLoop(source(stuck), runtime)
+    other = open_runtime(tmp_path / "other", Clock())
+    healthy = SourceLoop(source(sound), other)
+    hanging.start()
+    healthy.start()
+    until(lambda: exposed(other).get(RED) == 1, "the sound source")
+    assert exposed(runtime)[UP] == 0
+    for loop in (hanging, healthy):
+        loop.stop()
+    release.set()
+    for loop in (hanging, healthy):
+        loop.join(5)
+    other.checkpoint.close()
+
+
+def test_what_has_more_does_not_starve_what_is_due(runtime: Runtime) -> None:
+    words = Words()
+    words.say(*(f"{n} red a" for n in range(300)))
+    order: list[str] = []
+
+    def noted(connection: Words, now: object) -> list[Sample]:
+        order.append("probe")
+        return [Sample(DEPTH, 1.0)]
+
+    slow = stream(limit=1, interval=60)
+    probe: Probe[Words] = Probe(name="depth", interval=0.005, collect=noted, feeds=(DEPTH,))
+    loop = SourceLoop(source(words, slow, probes=(probe,)), runtime)
+    loop.start()
+    until(lambda: exposed(runtime).get(RED) == 300, "all of it", 30)
+    assert len(order) > 3
+    loop.stop()
+    loop.join(5)
