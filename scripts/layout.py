@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Lay out the files that Prometheus, Alertmanager and the Grafanas read, for one installation.
+
+usage: layout.py --config observatory.yml --out DIRECTORY
+
+The repository holds dashboards, rules and provisioning of every system. An installation watches some of them, and what
+it does not watch must not have empty pages and blind alerts. Under DIRECTORY come to stand:
+
+    prometheus/          prometheus.yml, web.yml, client.yml, rules/*.yml
+    alertmanager/        alertmanager.yml, web.yml, client.yml
+    grafana/             grafana.ini, provisioning/, dashboards/ (and home.json in it)
+    grafana-restricted/  the same for the second Grafana: text pages only, no alert rules
+
+Each option but the two paths also by environment, STACK_TEXT for --text; mail settings by environment only (see
+docs/operating.md). Files are replaced one by one and stale ones removed last, so that a running Grafana never sees an
+empty folder and deletes its dashboards. Exit status 2: the settings contradict themselves; nothing was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from server_configs import Addresses, alertmanager_yml, client_yml, duration, prometheus_yml, web_yml
+from watched import ContradictionError, known_systems, watched
+
+ROOT = Path(__file__).resolve().parent.parent
+PROVISIONING = ROOT / "grafana" / "provisioning"
+PAGES = ROOT / "grafana" / "dashboards" / "generated"
+
+Tree = dict[PurePosixPath, bytes]
+"""What is to stand under the output directory: relative path -> content."""
+
+
+class Choice:
+    """Which of the repository's files an installation gets.
+
+    A file or folder named after a system (`her.yml`, `her-text.yml`, `her/`) comes with that system; any other name
+    (`home`, `observatory`, `notify`) belongs to everybody.
+    """
+
+    def __init__(self, configured: frozenset[str], known: frozenset[str]) -> None:
+        self._left_out = known - configured
+
+    def files(self, folder: Path, pattern: str) -> Iterator[Path]:
+        """The chosen files of a folder, in the order of their names."""
+        for path in sorted(folder.glob(pattern)):
+            if path.is_file() and path.stem.removesuffix("-text") not in self._left_out:
+                yield path
+
+    def pages(self, kind: str) -> Iterator[Path]:
+        """The chosen dashboards below generated/<kind>/<folder>/."""
+        for path in sorted((PAGES / kind).glob("*/*.json")):
+            if path.parent.name not in self._left_out:
+                yield path
+
+
+def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, main: bool, text: bool) -> Tree:
+    """One Grafana's files below `at`.
+
+    interval: of Prometheus's scrapes. main: the pages without text, and the alert rules. text: the pages with text.
+    """
+    tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
+    provisioning = at / "provisioning"
+    kinds = [kind for kind, wanted in (("main", main), ("restricted", text)) if wanted]
+    for kind in kinds:
+        for page in choice.pages(kind):
+            tree[at / "dashboards" / kind / page.parent.name / page.name] = page.read_bytes()
+    for source in choice.files(PROVISIONING / "datasources", "*.yml"):
+        if text or not source.stem.endswith("-text"):
+            # From the same file as Prometheus's own: apart, rate() would see too few samples.
+            content = source.read_bytes().replace(b"$PROMETHEUS_SCRAPE_INTERVAL", interval.encode())
+            tree[provisioning / "datasources" / source.name] = content
+    for provider in choice.files(PROVISIONING / "dashboards", "*.yml"):
+        kind = "restricted" if provider.stem.endswith("-text") else "main"
+        # A provider without pages would log an error every half minute.
+        if kind in kinds and any((PAGES / kind / provider.stem.removesuffix("-text")).glob("*.json")):
+            tree[provisioning / "dashboards" / provider.name] = provider.read_bytes()
+    # Grafana reports each of its folders that is missing; every alert rule is evaluated in one place only.
+    for folder in ("datasources", "dashboards", "alerting", "plugins", "notifiers"):
+        tree[provisioning / folder / "empty.yml"] = b"apiVersion: 1\n"
+    if main:
+        for rules in choice.files(PROVISIONING / "alerting", "*.yml"):
+            tree[provisioning / "alerting" / rules.name] = rules.read_bytes()
+    tree[at / "dashboards" / "home.json"] = home_page(main=main)
+    return tree
+
+
+def home_page(*, main: bool) -> bytes:
+    """The page after login: Home without its uid, or a plain list of pages where there is no Home."""
+    home = PAGES / "main" / "home" / "home.json"
+    source = home if main and home.exists() else PROVISIONING / "all-dashboards.json"
+    page: dict[str, Any] = json.loads(source.read_bytes())
+    # With a uid Grafana would treat the file as the stored dashboard of that name and ask for it instead.
+    page.pop("uid", None)
+    page.pop("id", None)
+    return json.dumps(page, indent=2).encode() + b"\n"
+
+
+def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> Tree:
+    """Every file of the stack. Raises ContradictionError before anything is written."""
+    config = watched(options.config)
+    choice = Choice(config.systems, known_systems())
+    addresses = Addresses(
+        exporters=tuple(split(options.exporters)),
+        prometheus=options.prometheus,
+        alertmanager=options.alertmanager,
+        scrape_interval=config.scrape_interval,
+        tls_ca=options.tls_ca,
+    )
+    prometheus, alertmanager = PurePosixPath("prometheus"), PurePosixPath("alertmanager")
+    tree: Tree = {
+        prometheus / "prometheus.yml": prometheus_yml(ROOT / "prometheus" / "prometheus.yml", addresses),
+        alertmanager / "alertmanager.yml": alertmanager_yml(ROOT / "prometheus" / "alertmanager.yml", environment),
+    }
+    for server in (prometheus, alertmanager):
+        tree[server / "web.yml"] = web_yml(server.name, addresses)
+        tree[server / "client.yml"] = client_yml(addresses)
+    for rules in choice.files(ROOT / "prometheus" / "rules", "*.yml"):
+        tree[prometheus / "rules" / rules.name] = rules.read_bytes()
+    interval, text = duration(config.scrape_interval), options.text == "together"
+    tree |= grafana_tree(choice, PurePosixPath("grafana"), interval=interval, main=True, text=text)
+    tree |= grafana_tree(choice, PurePosixPath("grafana-restricted"), interval=interval, main=False, text=True)
+    return tree
+
+
+def split(words: str) -> list[str]:
+    """The members of a list written with commas."""
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def write(tree: Tree, out: Path) -> int:
+    """Make `out` hold exactly the tree, touching only what differs. Returns how many files changed."""
+    changed = 0
+    for relative, content in tree.items():
+        path = out / relative
+        if path.is_file() and path.read_bytes() == content:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_bytes(content)
+        fresh.chmod(0o644)
+        fresh.replace(path)
+        changed += 1
+    tops = {relative.parts[0] for relative in tree}
+    wanted = {out / relative for relative in tree}
+    for top in sorted(tops):
+        for path in sorted((out / top).rglob("*"), reverse=True):
+            if path.is_file() and path not in wanted:
+                path.unlink()
+                changed += 1
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+    return changed
+
+
+def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The command line; an empty variable counts as none."""
+
+    def default(name: str, otherwise: str) -> str:
+        return environment.get(f"STACK_{name}") or otherwise
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True, help="observatory.yml")
+    parser.add_argument("--out", type=Path, required=True, help="directory to fill")
+    parser.add_argument(
+        "--text",
+        choices=("apart", "together"),
+        default=default("TEXT", "apart"),
+        help="pages with text: in the restricted Grafana (apart), or also in the main one (together)",
+    )
+    parser.add_argument("--exporters", default=default("EXPORTERS", "exporter:9464"), help="host:port,host:port")
+    parser.add_argument("--prometheus", default=default("PROMETHEUS", "prometheus:9090"), help="host:port")
+    parser.add_argument("--alertmanager", default=default("ALERTMANAGER", "alertmanager:9093"), help="host:port")
+    parser.add_argument("--tls-ca", default=default("TLS_CA", ""), help="certificate authority file; none: plain http")
+    return parser
+
+
+def main() -> int:
+    """Write the tree; returns the exit status."""
+    options = arguments(os.environ).parse_args()
+    try:
+        tree = stack_tree(options, os.environ)
+    except ContradictionError as problem:
+        print(f"layout: {problem}", file=sys.stderr)
+        return 2
+    changed = write(tree, options.out)
+    print(f"layout: {len(tree)} files in {options.out}, {changed} changed")
+    if "email_configs" not in tree[PurePosixPath("alertmanager/alertmanager.yml")].decode():
+        print("layout: ALERT_EMAIL_TO is not set: alerts show in Grafana and Alertmanager, nobody gets mail")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

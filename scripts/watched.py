@@ -1,0 +1,74 @@
+"""Which systems an installation watches: what its observatory.yml says, as far as the stack depends on it."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+
+class ContradictionError(Exception):
+    """Settings that cannot be used together; the message names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the stack depends on in observatory.yml. systems: their names. scrape_interval: seconds.
+
+    The defaults are those of the exporter's own settings.
+    """
+
+    systems: frozenset[str]
+    scrape_interval: float
+    retention_days: float
+    text_retention_days: float
+
+
+def watched(config: Path) -> Watched:
+    """Read observatory.yml, as far as it matters here; `observatory check` finds everything else.
+
+    Raises ContradictionError.
+    """
+    try:
+        document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as problem:
+        message = f"{config}: {problem}"
+        raise ContradictionError(message) from None
+    document = document if isinstance(document, dict) else {}
+    systems = document.get("systems")
+    names = frozenset(name for name, deployments in systems.items() if deployments) if isinstance(systems, dict) else ()
+    if not names:
+        message = f"{config}: no system under `systems:`"
+        raise ContradictionError(message)
+    unknown = sorted(frozenset(names) - known_systems())
+    if unknown:
+        message = f"{config}: unknown system {', '.join(unknown)} (known: {', '.join(sorted(known_systems()))})"
+        raise ContradictionError(message)
+    influxdb = document.get("influxdb")
+    influxdb = influxdb if isinstance(influxdb, dict) else {}
+
+    def positive(section: dict[str, object], name: str, otherwise: float) -> float:
+        number = section.get(name, otherwise)
+        if not isinstance(number, int | float) or isinstance(number, bool) or not number > 0:
+            message = f"{config}: {name}: a number above 0, not {number!r}"
+            raise ContradictionError(message)
+        return float(number)
+
+    return Watched(
+        systems=frozenset(names),
+        scrape_interval=positive(document, "scrape_interval_seconds", 15),
+        retention_days=positive(influxdb, "retention_days", 30),
+        text_retention_days=positive(influxdb, "text_retention_days", 30),
+    )
+
+
+def known_systems() -> frozenset[str]:
+    """Every system of the installed package: a folder that declares metrics is one."""
+    package = importlib.util.find_spec("exporters")
+    if package is None or not package.submodule_search_locations:
+        message = "the package llm-observatory is not installed for this Python"
+        raise ContradictionError(message)
+    places = [Path(place) for place in package.submodule_search_locations]
+    return frozenset(metrics.parent.name for place in places for metrics in place.glob("*/metrics.py"))

@@ -1,0 +1,248 @@
+"""Prometheus, Alertmanager and Grafana get the files of exactly the configured systems."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporters.demo import programs
+from tests.stack.checkout import CONFIG, Checkout, make_checkout, write_page
+from tests.stack.compose import ROOT
+
+MAIL = {"ALERT_EMAIL_TO": "all@example.org", "ALERT_EMAIL_FROM": "me@example.org", "SMTP_SMARTHOST": "mail:587"}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return make_checkout(tmp_path)
+
+
+def test_only_configured_systems_have_pages_rules_and_alerts(checkout: Checkout) -> None:
+    checkout.lay_out()
+    assert checkout.files("prometheus/rules") == {"her.yml", "observatory.yml"}
+    assert checkout.files("grafana/dashboards") == {"home.json", "main/home/home.json", "main/her/overview.json"}
+    assert checkout.files("grafana/provisioning/alerting") == {"empty.yml", "her.yml", "notify.yml"}
+    assert checkout.files("grafana/provisioning/dashboards") == {"empty.yml", "her.yml", "home.yml"}
+
+
+def test_a_second_system_brings_its_own(checkout: Checkout) -> None:
+    checkout.lay_out(config="systems: {her: [{}], other: {deployment: default}}\n")
+    assert checkout.files("prometheus/rules") == {"her.yml", "other.yml", "observatory.yml"}
+    assert "main/other/overview.json" in checkout.files("grafana/dashboards")
+    assert "other.yml" in checkout.files("grafana/provisioning/dashboards")
+
+
+def test_a_system_that_is_no_longer_watched_goes(checkout: Checkout) -> None:
+    checkout.lay_out(config="systems: {her: [{}], other: [{}]}\n")
+    checkout.lay_out(config="systems: {her: [{}], other: []}\n")
+    assert not [name for name in checkout.files() if "other" in name]
+    assert not list(checkout.out.rglob("other"))
+
+
+def test_what_did_not_change_is_not_touched(checkout: Checkout) -> None:
+    checkout.lay_out()
+    before = {path: path.stat().st_ino for path in checkout.out.rglob("*")}
+    again = checkout.lay_out()
+    assert {path: path.stat().st_ino for path in checkout.out.rglob("*")} == before
+    assert ", 0 changed" in again.stdout
+
+
+def test_pages_are_never_away_while_others_arrive(checkout: Checkout) -> None:
+    # Grafana deletes a dashboard whose file is gone when it looks, which it does every half minute.
+    checkout.lay_out()
+    page = checkout.out / "grafana/dashboards/main/her/overview.json"
+    before = page.stat().st_ino
+    write_page(checkout.folder, "main", "her", "added")
+    checkout.lay_out()
+    assert page.stat().st_ino == before
+    assert "main/her/added.json" in checkout.files("grafana/dashboards")
+
+
+def test_every_server_can_read_its_files(checkout: Checkout) -> None:
+    checkout.lay_out()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in checkout.out.rglob("*") if path.is_file()} == {0o644}
+
+
+def test_texts_are_in_the_restricted_grafana_only(checkout: Checkout) -> None:
+    checkout.lay_out()
+    main, restricted = checkout.files("grafana"), checkout.files("grafana-restricted")
+    assert not [name for name in main if "text" in name or "restricted" in name]
+    assert "provisioning/datasources/influxdb-text.yml" in restricted
+    assert "dashboards/restricted/her/overview.json" in restricted
+    assert not [name for name in restricted if name.startswith("dashboards/main")]
+    # Rules are evaluated in one place, or every alert would come twice.
+    assert checkout.files("grafana-restricted/provisioning/alerting") == {"empty.yml"}
+
+
+@pytest.mark.parametrize("how", ["flag", "environment"])
+def test_together_brings_texts_into_the_main_grafana(checkout: Checkout, how: str) -> None:
+    if how == "flag":
+        checkout.lay_out("--text", "together")
+    else:
+        checkout.lay_out(environment={"STACK_TEXT": "together"})
+    main = checkout.files("grafana")
+    assert {"provisioning/datasources/influxdb-text.yml", "provisioning/dashboards/her-text.yml"} <= main
+    assert {"dashboards/main/her/overview.json", "dashboards/restricted/her/overview.json"} <= main
+
+
+def test_a_provider_without_pages_is_left_out(checkout: Checkout) -> None:
+    # It would log an error every half minute.
+    for page in (checkout.folder / "grafana/dashboards/generated/restricted/her").iterdir():
+        page.unlink()
+    checkout.lay_out("--text", "together")
+    assert "provisioning/dashboards/her-text.yml" not in checkout.files("grafana")
+
+
+def test_the_page_after_login_has_no_identity(checkout: Checkout) -> None:
+    checkout.lay_out()
+    home = json.loads((checkout.out / "grafana/dashboards/home.json").read_text())
+    assert home["title"] == "home home main"
+    assert not home.keys() & {"uid", "id"}
+    other = json.loads((checkout.out / "grafana-restricted/dashboards/home.json").read_text())
+    assert [panel["type"] for panel in other["panels"]] == ["dashlist"]
+
+
+def test_prometheus_is_told_the_addresses_and_the_interval(checkout: Checkout) -> None:
+    flags = ["--exporters", "127.0.0.1:1, other:9464", "--prometheus", "p:1", "--alertmanager", "a:2"]
+    checkout.lay_out(*flags, config=CONFIG + "scrape_interval_seconds: 5\n")
+    config = checkout.document("prometheus/prometheus.yml")
+    assert {job["job_name"]: job["static_configs"] for job in config["scrape_configs"]} == {
+        "observatory": [{"targets": ["127.0.0.1:1", "other:9464"]}],
+        "prometheus": [{"targets": ["p:1"]}],
+        "alertmanager": [{"targets": ["a:2"]}],
+    }
+    assert config["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["a:2"]}]
+    assert config["global"] == {"scrape_interval": "5s", "scrape_timeout": "5s", "evaluation_interval": "5s"}
+    source = checkout.document("grafana/provisioning/datasources/prometheus.yml")["datasources"][0]
+    assert source["jsonData"]["timeInterval"] == "5s"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5, 15, 60])
+@pytest.mark.parametrize("tls", ["", "/run/secrets/tls_ca"])
+def test_promtool_accepts_it(checkout: Checkout, seconds: float, tls: str) -> None:
+    checkout.lay_out("--tls-ca", tls, config=f"{CONFIG}scrape_interval_seconds: {seconds}\n")
+    folder = checkout.out / "prometheus"
+    promtool = programs.need("promtool", package="prometheus")
+    # --syntax-only: the certificate's file is inside a container.
+    told = subprocess.run(
+        [promtool, "check", "config", "--syntax-only", folder / "prometheus.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    if not tls:
+        subprocess.run([promtool, "check", "web-config", folder / "web.yml"], capture_output=True, check=True)
+
+
+def test_the_file_in_the_repository_is_valid_as_it_is() -> None:
+    promtool = programs.need("promtool", package="prometheus")
+    subprocess.run(
+        [promtool, "check", "config", ROOT / "prometheus" / "prometheus.yml"], capture_output=True, check=True
+    )
+
+
+@pytest.mark.parametrize("environment", [{}, MAIL, {**MAIL, "SMTP_USERNAME": "me"}])
+def test_amtool_accepts_it(checkout: Checkout, environment: dict[str, str]) -> None:
+    checkout.lay_out(environment=environment)
+    amtool("check-config", str(checkout.out / "alertmanager/alertmanager.yml"))
+
+
+def amtool(*words: str) -> str:
+    program = programs.need("amtool", package="prometheus-alertmanager")
+    return subprocess.run([program, *words], capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (["severity=critical", "system=her"], "critical"),
+        (["severity=warning", "system=her"], "warning"),
+        (["severity=info"], "info"),
+        (["severity=unheard-of"], "warning"),
+        (["alertname=X"], "warning"),
+    ],
+)
+def test_an_alert_goes_to_those_who_care_for_its_severity(checkout: Checkout, labels: list[str], receiver: str) -> None:
+    checkout.lay_out(environment=MAIL)
+    config = checkout.out / "alertmanager/alertmanager.yml"
+    amtool("config", "routes", "test", f"--config.file={config}", f"--verify.receivers={receiver}", *labels)
+
+
+def test_without_an_address_nobody_gets_mail_and_it_says_so(checkout: Checkout) -> None:
+    said = checkout.lay_out().stdout
+    assert "ALERT_EMAIL_TO" in said
+    config = checkout.document("alertmanager/alertmanager.yml")
+    assert config["receivers"] == [{"name": "critical"}, {"name": "warning"}, {"name": "info"}]
+    assert not [name for name in config["global"] if name.startswith("smtp")]
+
+
+def test_the_mail_settings_reach_alertmanager(checkout: Checkout) -> None:
+    login = {"SMTP_USERNAME": "me", "SMTP_REQUIRE_TLS": "false", "ALERT_EMAIL_CRITICAL_TO": "night@example.org"}
+    checkout.lay_out(environment={**MAIL, **login})
+    config = checkout.document("alertmanager/alertmanager.yml")
+    assert config["global"] == {
+        "resolve_timeout": "5m",
+        "smtp_smarthost": "mail:587",
+        "smtp_from": "me@example.org",
+        "smtp_hello": "localhost",
+        "smtp_require_tls": False,
+        "smtp_auth_username": "me",
+        "smtp_auth_password_file": "/run/secrets/smtp_password",
+    }
+    to = {receiver["name"]: [mail["to"] for mail in receiver["email_configs"]] for receiver in config["receivers"]}
+    assert to == {"critical": ["night@example.org"], "warning": ["all@example.org"], "info": ["all@example.org"]}
+
+
+def test_a_server_that_wants_no_login_gets_none(checkout: Checkout) -> None:
+    checkout.lay_out(environment=MAIL)
+    config = checkout.document("alertmanager/alertmanager.yml")
+    assert not [name for name in config["global"] if name.startswith("smtp_auth")]
+    # Mail is encrypted unless somebody says otherwise.
+    assert config["global"]["smtp_require_tls"] is True
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "words"),
+    [
+        (CONFIG, {"ALERT_EMAIL_TO": "a@example.org"}, ["SMTP_SMARTHOST", "ALERT_EMAIL_FROM"]),
+        (CONFIG, {**MAIL, "SMTP_SMARTHOST": "mail"}, ["SMTP_SMARTHOST=mail", "host:port"]),
+        (CONFIG, {**MAIL, "SMTP_REQUIRE_TLS": "yes"}, ["SMTP_REQUIRE_TLS=yes"]),
+        ("systems: {hers: [{}]}\n", {}, ["unknown system hers", "her, other"]),
+        ("systems: {}\n", {}, ["no system"]),
+        ("systems: {her: []}\n", {}, ["no system"]),
+        ("- her\n", {}, ["no system"]),
+        ("{", {}, ["observatory.yml"]),
+        (CONFIG + "scrape_interval_seconds: soon\n", {}, ["scrape_interval_seconds", "'soon'"]),
+    ],
+)
+def test_a_contradiction_is_named_and_nothing_is_written(
+    checkout: Checkout, config: str, environment: dict[str, str], words: list[str]
+) -> None:
+    run = checkout.lay_out(config=config, check=False, environment=environment)
+    assert run.returncode == 2
+    for word in words:
+        assert word in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not checkout.out.exists()
+
+
+def test_it_lays_out_the_repository_itself(tmp_path: Path) -> None:
+    real = Checkout(ROOT, tmp_path / "out")
+    config = tmp_path / "observatory.yml"
+    config.write_text(CONFIG)
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/layout.py", "--config", config, "--out", real.out],
+        capture_output=True,
+        check=True,
+    )
+    providers = real.files("grafana/provisioning/dashboards") | real.files("grafana-restricted/provisioning/dashboards")
+    for kind in ("main", "restricted"):
+        for folder in (ROOT / "grafana/dashboards/generated" / kind).glob("*"):
+            name = folder.name if kind == "main" else f"{folder.name}-text"
+            assert f"{name}.yml" in providers, f"no provider shows generated/{kind}/{folder.name}"
