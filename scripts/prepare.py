@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Make what the compose stack needs on this machine: its secrets, and observatory.yml if there is none.
+
+usage: prepare.py [--secrets DIRECTORY] [--env-file .env] [--config observatory.yml] [--invent]
+
+Secrets are made once and never overwritten, except that a password set in .env (or in the environment) replaces
+the one in its file: it is the operator's word. Standard library only, any Python from 3.10 on.
+
+The directory is closed to everybody but its owner (0700). The files in it can be read by all (0444), because compose
+mounts each as it is into a container whose user has another number: only who may enter the directory, or runs in that
+container, ever gets to one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import secrets
+import stat
+import sys
+from pathlib import Path
+
+from dotenv import DotenvError, read_settings
+
+GENERATED = (
+    "grafana_admin_password",
+    "grafana_secret_key",
+    "grafana_restricted_admin_password",
+    "grafana_restricted_secret_key",
+    "influxdb_admin_password",
+    "influxdb_admin_token",
+    "hash_key",
+)
+"""Random, 256 bits each."""
+
+GIVEN = {"her_redis_password": "REDIS_PASSWORD", "smtp_password": "SMTP_PASSWORD"}
+"""File -> the variable that may hold it. Empty where the operator named none: the server asks for no password."""
+
+WORDS = ("REDIS_HOST", "REDIS_PORT", *GIVEN.values())
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "observatory.example.yml"
+REDIS_OF_EXAMPLE = re.compile(r"redis: \{host: .*\}")
+
+OWNER_ONLY = 0o700
+READABLE = 0o444
+
+
+def make_secrets(directory: Path, settings: dict[str, str], *, invent: bool) -> list[str]:
+    """Make the directory and what is missing in it; returns the paths that are new or changed, for the operator.
+
+    invent: random passwords also for what would otherwise have none (the demo's own servers).
+    """
+    directory.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    if stat.S_IMODE(directory.stat().st_mode) != OWNER_ONLY:
+        directory.chmod(OWNER_ONLY)
+    made = [name for name in GENERATED if place(directory / name, generated(name), replace=False)]
+    for name, variable in GIVEN.items():
+        given = settings.get(variable, "")
+        text = given or (secrets.token_urlsafe(32) if invent else "")
+        if place(directory / name, text, replace=bool(given)):
+            made.append(name)
+    return [str(directory / name) for name in made]
+
+
+def generated(name: str) -> str:
+    """A new secret. The hash key is read as hexadecimal digits; the others go where any letters do."""
+    return secrets.token_hex(32) if name == "hash_key" else secrets.token_urlsafe(32)
+
+
+def place(path: Path, text: str, *, replace: bool) -> bool:
+    """Put the secret there whole or not at all; True if the file is new or another one now."""
+    if path.exists() and (not replace or path.read_text(encoding="utf-8") == text):
+        return False
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.chmod(READABLE)
+    if replace:
+        fresh.replace(path)
+        return True
+    try:
+        # Unlike a rename it fails where a file is, so that two runs at once cannot make two secrets of one.
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        return False
+    finally:
+        fresh.unlink()
+    return True
+
+
+def make_config(path: Path, settings: dict[str, str]) -> bool:
+    """Write the first observatory.yml: the example with HER's own variables in it. False if there is one already.
+
+    Raises SystemExit with what to do when there is neither.
+    """
+    host, port = settings.get("REDIS_HOST", ""), settings.get("REDIS_PORT", "") or "6379"
+    if path.exists():
+        if host and host not in path.read_text(encoding="utf-8"):
+            print(f"prepare: {path} is what counts, and it does not name REDIS_HOST={host}", file=sys.stderr)
+        return False
+    if not host:
+        message = (
+            f"prepare: nothing to watch yet. Either set REDIS_HOST (and REDIS_PASSWORD) in .env,\n"
+            f"or copy observatory.example.yml to {path} and say there what to watch."
+        )
+        raise SystemExit(message)
+    if not port.isdigit() or any(sign in host for sign in " #:{}[],'\"&*!|>%@`"):
+        message = f"prepare: REDIS_HOST={host} REDIS_PORT={port}: a host name or IPv4 address, and a number"
+        raise SystemExit(message)
+    # A password file must hold a password; without one there must be no word of it.
+    password = ", password_file: /run/secrets/her_redis_password" if settings.get("REDIS_PASSWORD") else ""
+    redis = f"redis: {{host: {host}, port: {port}{password}}}"
+    path.write_text(REDIS_OF_EXAMPLE.sub(redis, EXAMPLE.read_text(encoding="utf-8"), count=1), encoding="utf-8")
+    # A container's user reads it; it names password files and holds no password.
+    path.chmod(0o644)
+    return True
+
+
+def main() -> int:
+    """Prepare, say what was made (paths, never contents); returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--secrets", type=Path, default=Path("secrets"))
+    parser.add_argument("--env-file", type=Path, default=Path(".env"))
+    parser.add_argument("--config", type=Path, default=Path("observatory.yml"))
+    parser.add_argument("--invent", action="store_true", help="random passwords where none is given (the demo)")
+    options = parser.parse_args()
+    try:
+        settings = read_settings(options.env_file)
+        # The environment wins over the file, as with compose.
+        settings |= {name: os.environ[name] for name in WORDS if os.environ.get(name)}
+    except DotenvError as problem:
+        print(f"prepare: {problem}", file=sys.stderr)
+        return 2
+    if make_config(options.config, settings):
+        print(f"made {options.config}")
+    for path in make_secrets(options.secrets, settings, invent=options.invent):
+        print(f"made {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
