@@ -38,10 +38,10 @@ render: setup-test
 	@.venv/bin/observatory render
 
 up:
-	@scripts/compose.sh up
+	@scripts/up.sh
 
 demo-docker:
-	@scripts/compose.sh demo
+	@scripts/up.sh --demo
 
 clean:
 	@scripts/clean.sh

@@ -245,5 +245,5 @@ def test_clean_keeps_secrets_and_refuses_while_the_demo_runs(machine: Machine) -
 
 def test_make_test_is_what_continuous_integration_runs() -> None:
     assert "make --no-print-directory test" in (ROOT / ".ci/run").read_text()
-    for script in (".ci/run", "scripts/setup.sh", "scripts/compose.sh", "scripts/clean.sh"):
+    for script in (".ci/run", "scripts/setup.sh", "scripts/up.sh", "scripts/clean.sh"):
         assert os.access(ROOT / script, os.X_OK), script

@@ -17,13 +17,16 @@ from exporters.demo.process import Server, ServerError
 
 
 class Alertmanager(Server):
-    """alertmanager in `folder`; `config` as it stands in alertmanager.yml."""
+    """alertmanager in `folder`; `config` as it stands in alertmanager.yml, or a file that holds it."""
 
-    def __init__(self, folder: Path, port: int, config: Mapping[str, Any], *, name: str = "Alertmanager") -> None:
+    def __init__(
+        self, folder: Path, port: int, config: Mapping[str, Any] | Path, *, name: str = "Alertmanager"
+    ) -> None:
         self.port = port
-        self.config_file = folder / "alertmanager.yml"
+        self.config_file = config if isinstance(config, Path) else folder / "alertmanager.yml"
         folder.mkdir(parents=True, exist_ok=True)
-        self.write_config(config)
+        if not isinstance(config, Path):
+            self.write_config(config)
         super().__init__(
             name,
             [
@@ -31,6 +34,8 @@ class Alertmanager(Server):
                 f"--config.file={self.config_file}",
                 f"--storage.path={folder / 'data'}",
                 f"--web.listen-address={LOOPBACK}:{port}",
+                # Otherwise links in mails name the machine, where nobody listens.
+                f"--web.external-url=http://{LOOPBACK}:{port}",
                 # Empty: no gossip with other Alertmanagers, which would open a second port on every interface.
                 "--cluster.listen-address=",
             ],

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from exporters.demo.mails import read, stored, text_of
-from exporters.demo.ports import LOOPBACK
 
 _STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
@@ -28,8 +27,8 @@ _MAIL_PATH = re.compile(r"/mail/([0-9]+-[0-9]+)")
 LIST_LIMIT = 500
 
 
-def serve_page(folder: Path, port: int) -> ThreadingHTTPServer:
-    """Serve the page for `folder` on 127.0.0.1:`port`, in a thread of its own."""
+def serve_page(folder: Path, address: str, port: int) -> ThreadingHTTPServer:
+    """Serve the page for `folder` on `address`:`port`, in a thread of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -47,7 +46,7 @@ def serve_page(folder: Path, port: int) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
             """Nothing: the list reloads itself every few seconds, and the log is for mails."""
 
-    server = ThreadingHTTPServer((LOOPBACK, port), Handler)
+    server = ThreadingHTTPServer((address, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

@@ -88,7 +88,7 @@ class Postgres(Server):
             "--locale=C.UTF-8",
             "--no-sync",
         ]
-        done = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=False, start_new_session=True)
         handed_over.unlink()
         if done.returncode:
             message = f"initdb failed:\n{done.stderr.strip()}"

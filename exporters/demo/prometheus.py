@@ -18,7 +18,7 @@ from exporters.demo.process import Server, ServerError
 class Prometheus(Server):
     """prometheus in `folder`.
 
-    config: the configuration as it stands in prometheus.yml.
+    config: the configuration as it stands in prometheus.yml, or a file that holds it.
     resend_delay: how soon a firing alert is sent again. Prometheus finds its Alertmanager seconds after it starts, and
         an alert that fired before is otherwise repeated only a minute later.
     flags: further command line flags.
@@ -28,16 +28,17 @@ class Prometheus(Server):
         self,
         folder: Path,
         port: int,
-        config: Mapping[str, Any],
+        config: Mapping[str, Any] | Path,
         *,
         resend_delay: str = "1s",
         flags: Sequence[str] = (),
         name: str = "Prometheus",
     ) -> None:
         self.port = port
-        self.config_file = folder / "prometheus.yml"
+        self.config_file = config if isinstance(config, Path) else folder / "prometheus.yml"
         folder.mkdir(parents=True, exist_ok=True)
-        self.write_config(config)
+        if not isinstance(config, Path):
+            self.write_config(config)
         super().__init__(
             name,
             [
@@ -45,6 +46,8 @@ class Prometheus(Server):
                 f"--config.file={self.config_file}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 f"--web.listen-address={LOOPBACK}:{port}",
+                # Otherwise links in alerts name the machine, where nobody listens.
+                f"--web.external-url=http://{LOOPBACK}:{port}",
                 "--web.enable-lifecycle",
                 f"--rules.alert.resend-delay={resend_delay}",
                 *flags,

@@ -93,16 +93,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--smtp", type=int, required=True, metavar="PORT")
     parser.add_argument("--web", type=int, required=True, metavar="PORT", help="port of the page that lists the mails")
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--address", default=LOOPBACK, help="where to listen; other than loopback in a container only")
     options = parser.parse_args(argv)
     os.umask(0o077)
     signals = {signal.SIGTERM, signal.SIGINT}
     # Blocked before any thread exists, so that they wait for sigwait below and interrupt nothing.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     controller = Controller(
-        Keeper(options.folder), hostname=LOOPBACK, port=options.smtp, data_size_limit=MAX_MAIL_BYTES
+        Keeper(options.folder), hostname=options.address, port=options.smtp, data_size_limit=MAX_MAIL_BYTES
     )
     controller.start()
-    serve_page(options.folder, options.web)
+    serve_page(options.folder, options.address, options.web)
     signal.sigwait(signals)
     controller.stop()
     return 0
