@@ -35,6 +35,8 @@ class Expr:
 
     text: Callable[[Scope], str]
     metrics: frozenset[str]
+    whole: bool = True
+    """Whether the text stands for itself beside an operator (a selector, a call) or needs parentheses."""
 
     def render(self, scope: Scope) -> str:
         """PromQL text for one scope."""
@@ -83,7 +85,7 @@ class Expr:
 
     def or_zero(self) -> Expr:
         """0 where there is no sample at all. Only for a count whose absence really is zero, never for a gauge."""
-        return Expr(lambda s: f"{_wrap(self.text(s))} or vector(0)", self.metrics)
+        return Expr(lambda s: f"{_wrap(self, s)} or vector(0)", self.metrics, whole=False)
 
     def call(self, function: str, *arguments: float) -> Expr:
         """`function(self, arguments…)`, for instance `clamp_min`."""
@@ -140,14 +142,15 @@ def number(value: float) -> str:
 def _binary(left: Expr, operator: str, right: Expr | float) -> Expr:
     other = right if isinstance(right, Expr) else scalar(right)
     return Expr(
-        lambda s: f"{_wrap(left.text(s))} {operator} {_wrap(other.text(s))}",
+        lambda s: f"{_wrap(left, s)} {operator} {_wrap(other, s)}",
         left.metrics | other.metrics,
+        whole=False,
     )
 
 
-def _wrap(text: str) -> str:
-    """Parentheses unless the text is a single word: precedence is never left to the reader's memory."""
-    return text if text.replace("_", "").replace(".", "").isalnum() or text == "time()" else f"({text})"
+def _wrap(expr: Expr, scope: Scope) -> str:
+    """Parentheses around anything with an operator in it: precedence is never left to the reader's memory."""
+    return expr.text(scope) if expr.whole else f"({expr.text(scope)})"
 
 
 def _on(labels: Iterable[str] | None) -> str:

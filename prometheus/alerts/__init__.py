@@ -1,0 +1,13 @@
+"""Alerts as data, by system; `rule_files` is what Prometheus loads."""
+
+from __future__ import annotations
+
+from prometheus.alerts import her, observatory
+from prometheus.alerts.alert import Alert, rule_file
+
+BY_SYSTEM: dict[str, tuple[Alert, ...]] = {"observatory": observatory.ALERTS, "her": her.ALERTS}
+
+
+def rule_files() -> dict[str, str]:
+    """Path below `prometheus/rules` -> text."""
+    return {f"{system}.yml": rule_file(system, alerts) for system, alerts in BY_SYSTEM.items()}

@@ -1,0 +1,105 @@
+"""The exporter's own alerts: blind, losing, refusing, or unable to deliver."""
+
+from __future__ import annotations
+
+from exporters.core import health
+from exporters.core.label import DEPLOYMENT, SYSTEM
+from exporters.core.metric import Not
+from exporters.core.promql import Expr
+from prometheus.alerts.alert import Alert
+
+_SOURCE = (DEPLOYMENT, SYSTEM, health.SOURCE)
+_STREAM = (*_SOURCE, health.STREAM)
+_EXPORTER_GONE = Expr(lambda _: 'up{job="observatory"} == 0 or absent(up{job="observatory"})', frozenset(), whole=False)
+
+ALERTS: tuple[Alert, ...] = (
+    Alert(
+        "ObservatoryExporterDown",
+        "critical",
+        "observatory",
+        _EXPORTER_GONE,
+        "The exporter does not answer: every system it watches is out of sight.",
+        "Prometheus could not scrape it for two minutes. Counters go on from its state file when it returns.",
+        "observatory-health",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatorySourceBlind",
+        "critical",
+        "",
+        health.SOURCE_UP.over_time("max_over_time", "1m", by=_SOURCE).equals(0),
+        "Cannot read {{ $labels.source }} of {{ $labels.system }} ({{ $labels.deployment }}).",
+        "Refused, hanging, or the password is wrong; the exporter's landing page says which. What this source tells is"
+        " unknown until then, neither good nor bad.",
+        "observatory-health",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryStreamFailing",
+        "warning",
+        "",
+        health.STREAM_ERRORS.increase("5m", by=_STREAM) > 2.5,
+        "{{ $labels.stream }} of {{ $labels.system }} cannot be read ({{ $labels.deployment }}).",
+        "The server answers, this part of it does not: a key of another type, a missing permission, a missing table.",
+        "observatory-health",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryEntriesLost",
+        "warning",
+        "",
+        health.STREAM_LOST.increase("15m", by=_STREAM) > 0,
+        "Entries of {{ $labels.stream }} passed unread ({{ $labels.system }}, {{ $labels.deployment }}).",
+        "The source keeps a capped list and more came than fits between two reads. The number is exact.",
+        "observatory-health",
+        wait="0m",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryContinuityLost",
+        "info",
+        "",
+        health.STREAM_GAPS.increase("15m", by=_STREAM) > 0,
+        "Continuity of {{ $labels.stream }} could not be shown ({{ $labels.system }}, {{ $labels.deployment }}).",
+        "A flushed or restored source, or more entries than its list holds. Nothing is counted twice; some may be"
+        " missing.",
+        "observatory-health",
+        wait="0m",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryRecordsRejected",
+        "warning",
+        "",
+        health.STREAM_REJECTED.increase("30m", by=(*_STREAM, health.REJECT_REASON)) > 5,
+        "Records of {{ $labels.stream }} are not understood: {{ $labels.reason }} ({{ $labels.deployment }}).",
+        "More than five in half an hour: the system probably writes a new shape.",
+        "observatory-health",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryOutboxGrowing",
+        "warning",
+        "observatory",
+        health.OUTBOX_OLDEST.over_time("min_over_time", "5m", by=health.BUCKET) > 300,
+        "Points for bucket {{ $labels.bucket }} wait for InfluxDB.",
+        "The oldest waited more than five minutes. Nothing is lost while the outbox has room.",
+        "observatory-health",
+        wait="5m",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryPointsDropped",
+        "warning",
+        "observatory",
+        health.OUTBOX_DROPPED.increase(
+            "15m", by=(health.BUCKET, health.DROP_REASON), where={health.DROP_REASON: Not(("retention",))}
+        )
+        > 0,
+        "Points for bucket {{ $labels.bucket }} will never be stored: {{ $labels.reason }}.",
+        "The outbox was full, or InfluxDB refused them for good. Counters in Prometheus are not affected.",
+        "observatory-health",
+        wait="0m",
+        held_by=None,
+    ),
+)

@@ -1,0 +1,108 @@
+"""Every alert: four cases that promtool runs, a runbook, a dashboard, and names the catalog declares."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporters.core.errors import DeclarationError
+from exporters.core.promql import scalar
+from prometheus.alerts import BY_SYSTEM, rule_files
+from prometheus.alerts.alert import Alert
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "prometheus" / "rules"
+ALERTS = [(system, alert) for system, alerts in BY_SYSTEM.items() for alert in alerts]
+CASES = ("firing", "quiet", "gap", "blind")
+
+each_alert = pytest.mark.parametrize(("system", "alert"), ALERTS, ids=[alert.name for _, alert in ALERTS])
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run promtool. Skips visibly where it is not installed."""
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not on PATH (Debian package prometheus)")
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+
+
+def cases(system: str) -> list[dict[str, Any]]:
+    """The test groups of a system."""
+    loaded = yaml.safe_load((RULES / "tests" / f"{system}_test.yml").read_text())
+    tests: list[dict[str, Any]] = loaded["tests"]
+    return tests
+
+
+@pytest.mark.parametrize("system", BY_SYSTEM)
+def test_the_committed_rules_are_what_the_code_says(system: str) -> None:
+    assert (RULES / f"{system}.yml").read_text() == rule_files()[f"{system}.yml"], "run `observatory render`"
+
+
+def test_prometheus_takes_the_rules() -> None:
+    result = promtool("check", "rules", *sorted(RULES.glob("*.yml")))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("system", BY_SYSTEM)
+def test_every_case_holds(system: str) -> None:
+    result = promtool("test", "rules", RULES / "tests" / f"{system}_test.yml")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@each_alert
+def test_it_has_a_firing_a_quiet_a_gap_and_a_blind_case(system: str, alert: Alert) -> None:
+    names = {case["name"].split(",")[0] for case in cases(system)}
+    assert {f"{alert.name}: {case}" for case in CASES} <= names
+
+
+@each_alert
+def test_its_firing_case_expects_it_to_fire(system: str, alert: Alert) -> None:
+    (firing,) = (case for case in cases(system) if case["name"] == f"{alert.name}: firing")
+    expected = [sample["labels"] for test in firing["promql_expr_test"] for sample in test["exp_samples"]]
+    assert any(f'alertname="{alert.name}"' in labels and 'alertstate="firing"' in labels for labels in expected)
+
+
+@each_alert
+def test_it_has_a_runbook(system: str, alert: Alert) -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
+    assert alert.name in headings
+
+
+def test_no_runbook_is_left_over() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
+    assert set(headings) == {alert.name for _, alert in ALERTS}
+
+
+@each_alert
+def test_its_dashboard_exists(system: str, alert: Alert) -> None:
+    boards = (ROOT / "grafana" / "dashboards" / "generated" / "main").rglob("*.json")
+    assert any(f'"uid": "{alert.dashboard}"' in board.read_text() for board in boards), alert.dashboard
+
+
+def test_the_cases_notice_when_blindness_cures_an_alert(tmp_path: Path) -> None:
+    """Without the clause that holds an alert while nobody can look, the blind cases fail: they are no decoration."""
+    shutil.copytree(RULES, tmp_path / "rules")
+    file = tmp_path / "rules" / "her.yml"
+    text = file.read_text()
+    cut = re.sub(r"\n +or\n +max by .*ALERTS.*", "", text)
+    assert cut != text
+    file.write_text(cut)
+    result = promtool("test", "rules", tmp_path / "rules" / "tests" / "her_test.yml")
+    assert result.returncode != 0
+    failed = set(re.findall(r'alertname=\\"(Her\w+)\\"', result.stdout + result.stderr))
+    assert {"HerSandboxFailing", "HerMcpServerFailed", "HerJobsFailing"} <= failed
+
+
+@pytest.mark.parametrize(
+    ("name", "summary", "complaint"),
+    [("her_silent", "It is.", "CamelCase"), ("HerSilent", "it is", "not a sentence")],
+)
+def test_an_alert_refuses_to_be_wrong(name: str, summary: str, complaint: str) -> None:
+    with pytest.raises(DeclarationError, match=complaint):
+        Alert(name, "info", "her", scalar(1), summary, "Told.", "her-overview")
