@@ -24,7 +24,8 @@ present() { # package
   esac
 }
 
-available() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+# Not through a pipe into grep -q: that one leaves early, and apt-cache would fail by its broken pipe.
+available() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[!\(]* ]]; }
 varies() { [[ $not_everywhere == *" $1 "* ]]; }
 
 # Prints the missing ones of the packages named, leaving out those that this distribution does not have.

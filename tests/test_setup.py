@@ -15,8 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PLAIN_TOOLS = (
-    *("bash", "cat", "chmod", "cp", "cut", "dirname", "env", "find", "flock", "grep", "mkdir", "mktemp", "mv"),
-    *("readlink", "rm", "sed", "sha256sum", "sh", "tail"),
+    *("bash", "cat", "chmod", "cp", "cut", "dirname", "env", "find", "flock", "grep", "head", "mkdir", "mktemp", "mv"),
+    *("readlink", "rm", "sed", "sha256sum", "sh", "tail", "yes"),
 )
 DEMO_COMMANDS = ("redis-server", "prometheus", "promtool", "prometheus-alertmanager", "amtool")
 
@@ -36,7 +36,7 @@ esac
 APT_CACHE = """#!/bin/sh
 case $2 in
   victoria-metrics|chromium) echo "  Candidate: (none)" ;;
-  *) echo "  Candidate: 1.0" ;;
+  *) echo "  Candidate: 1.0"; yes " more lines than a pipe holds" | head -n 100000 ;;
 esac
 """
 PYTHON = f"""#!/bin/sh
@@ -194,6 +194,9 @@ def test_without_root_and_nothing_missing_the_environment_is_made(machine: Machi
 
 def test_a_package_the_distribution_lacks_is_named_and_not_asked_for(machine: Machine) -> None:
     done = machine.setup("test")
+    again = machine.setup("test")
+    assert machine.calls.count("apt-get update") == 1, "what apt knows it is not asked again"
+    assert "no package chromium here" in again.stdout
     assert "no package victoria-metrics here: the tests that need it are skipped" in done.stdout
     assert "no package chromium here: the tests that need it are skipped" in done.stdout
     assert not any("chromium" in call or "victoria" in call for call in machine.calls)
