@@ -93,6 +93,6 @@ def look_at(files: tuple[Path, ...]) -> Fingerprint:
 def _look_at(file: Path) -> tuple[int, ...] | None:
     try:
         seen = file.stat()
-    except OSError:
+    except (OSError, ValueError):  # not there, or no path at all
         return None
     return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)

@@ -20,10 +20,14 @@ from typing import Any
 
 from cheroot.server import HeaderReader, HTTPRequest
 
+from exporters.core.web_head import HeadReader
+from exporters.core.web_limits import Limits
+
 _log = logging.getLogger(__name__)
 
 _SEND_BYTES = 256 * 1024
 _JOIN_BYTES = 16 * 1024
+_FOLDED = re.compile(rb"\n[ \t]")
 _BODY_FOLLOWS = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 
 
@@ -65,11 +69,16 @@ class _Request(HTTPRequest):  # type: ignore[misc, no-any-unimported, unused-ign
             return False
 
     def read_request_headers(self) -> bool:
+        head = self.conn.rfile.getvalue()
+        if _FOLDED.search(head):
+            # Obsolete, and to be refused (RFC 9112, 5.2); cheroot would keep only the last line of such a header.
+            self.simple_response("400 Bad Request")
+            return False
         if not super().read_request_headers():  # type: ignore[no-untyped-call, unused-ignore]
             return False
         tokens = {token.strip().lower() for token in self.inheaders.get(b"Connection", b"").split(b",")}
         # Any mention of a body, however odd or repeated: what follows must never be taken for the next request.
-        if b"close" in tokens or _BODY_FOLLOWS.search(self.conn.rfile.getvalue()):
+        if b"close" in tokens or _BODY_FOLLOWS.search(head):
             self.close_connection = True
         return True
 
@@ -116,19 +125,17 @@ class Connection:
 
     ssl_env = None
 
-    def __init__(self, server: Any, sock: socket.socket, address: tuple[Any, ...], stage: Stage) -> None:
+    def __init__(self, server: Any, sock: socket.socket, address: tuple[Any, ...], limits: Limits) -> None:
         self._server = server
         self.socket = sock
         self.remote_addr, self.remote_port = address[:2]
-        self.stage = stage
+        self.stage = Stage.HANDSHAKE
         self.since = time.monotonic()
         """When the stage began."""
         self.deadline = float("inf")
         self.watched = 0
         """What the event loop waits for on it."""
-        self.received = bytearray()
-        self.stray = 0
-        """Line ends seen in front of the request."""
+        self.received = HeadReader(limits)
         self.rfile = io.BytesIO()
         self.wfile = _Output()
         self.keep = False

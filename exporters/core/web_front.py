@@ -11,8 +11,6 @@ import contextlib
 import errno
 import io
 import logging
-import re
-import selectors
 import socket
 import ssl
 import threading
@@ -25,13 +23,11 @@ from typing import Any
 from exporters.core.web_exchange import Blocked, Connection, Stage, refusal
 from exporters.core.web_limits import Limits
 from exporters.core.web_tls import san_allowed
+from exporters.core.web_watch import Watch
 
 _log = logging.getLogger(__name__)
 
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
 _RECEIVE_BYTES = 16 * 1024
-_STRAY_BYTES = 64
-"""Line ends in front of a request: some are allowed (RFC 9112, 2.2), a stream of them is not."""
 _TICK = 0.25
 """How often deadlines are looked at, in seconds."""
 _STOP_TICK = 0.02
@@ -54,15 +50,11 @@ class Front:
         limits: Limits,
     ) -> None:
         self._server = server
-        self._listeners = list(listeners)
+        self._watch = Watch(listeners)
         self._terms = terms
         self._limits = limits
-        self._selector = selectors.DefaultSelector()
         self._open: dict[Connection, tuple[str, ...]] = {}
         self._answered: deque[Connection] = deque()
-        self._wake_reader, self._wake_writer = socket.socketpair()
-        self._wake_reader.settimeout(0)
-        self._wake_writer.settimeout(0)
         self._accept_again = 0.0
         """When to accept again; 0: now."""
         self._next_look = 0.0
@@ -73,8 +65,6 @@ class Front:
 
     def run(self) -> None:
         """Serve until `stop`."""
-        self._selector.register(self._wake_reader, selectors.EVENT_READ)
-        self._listen()
         try:
             while not self._finished():
                 try:
@@ -87,42 +77,28 @@ class Front:
             self._ended.set()
             for connection in list(self._open):
                 self._drop(connection)
-            for sock in (*self._listeners, self._wake_reader, self._wake_writer):
-                sock.close()
-            self._selector.close()
+            self._watch.close()
 
     def answered(self, connection: Connection) -> None:
         """Take back a connection from a thread that has answered its request."""
         self._answered.append(connection)
-        self._wake()
+        self._watch.wake()
         if self._ended.is_set():
             connection.socket.close()
 
     def stop(self) -> None:
         """Accept nothing more, end what is idle, give answers under way a moment. Returns at once."""
         self._stop_by = time.monotonic() + self._limits.stop
-        self._wake()
-
-    def _wake(self) -> None:
-        # Full: it is awake already. Closed: it has ended.
-        with contextlib.suppress(OSError):
-            self._wake_writer.send(b"\0")
-
-    def _listen(self) -> None:
-        for listener in self._listeners:
-            self._selector.register(listener, selectors.EVENT_READ)
+        self._watch.wake()
 
     def _turn(self) -> None:
         # With nobody there, nothing can become late: then it sleeps until somebody comes.
         waiting = None if not (self._open or self._accept_again) else _TICK
-        for key, _ in self._selector.select(waiting if self._stop_by is None else _STOP_TICK):
-            if key.fileobj is self._wake_reader:
-                with contextlib.suppress(OSError):
-                    self._wake_reader.recv(4096)
-            elif key.data is None:
-                self._accept(key.fileobj)
-            elif key.data in self._open:  # it may have made room for another one in this very turn
-                self._guarded(key.data, self._go_on)
+        for found in self._watch.wait(waiting if self._stop_by is None else _STOP_TICK):
+            if not isinstance(found, Connection):
+                self._accept(found)
+            elif found in self._open:  # it may have made room for another one in this very turn
+                self._guarded(found, self._go_on)
         while self._answered:
             connection = self._answered.popleft()
             connection.enter(Stage.SENDING, self._limits.answer)
@@ -135,7 +111,7 @@ class Front:
         try:
             step(connection)
         except Blocked as blocked:
-            self._watch(connection, selectors.EVENT_WRITE if blocked.writing else selectors.EVENT_READ)
+            self._watch.follow(connection, writing=blocked.writing)
         except OSError as error:
             _log.debug("connection from %s ended: %s", connection.remote_addr, type(error).__name__)
             self._drop(connection)
@@ -154,7 +130,7 @@ class Front:
             case Stage.LINGERING:
                 self._linger(connection)
 
-    def _accept(self, listener: Any) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         for _ in range(64):  # then the others have their turn
             try:
                 sock, address = listener.accept()
@@ -174,7 +150,7 @@ class Front:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         terms = self._terms()
         if terms is None:
-            connection = Connection(self._server, sock, address, Stage.READING)
+            connection = Connection(self._server, sock, address, self._limits)
             connection.enter(Stage.READING, self._limits.head)
             self._open[connection] = ()
             self._guarded(connection, self._read)
@@ -185,7 +161,7 @@ class Front:
         except (OSError, ValueError):  # already gone
             sock.close()
             return
-        connection = Connection(self._server, sock, address, Stage.HANDSHAKE)
+        connection = Connection(self._server, sock, address, self._limits)
         connection.enter(Stage.HANDSHAKE, self._limits.handshake)
         self._open[connection] = allowed
         self._guarded(connection, self._shake_hands)
@@ -215,50 +191,28 @@ class Front:
 
     def _explain_tls(self, connection: Connection) -> None:
         """Somebody speaks plain HTTP to a TLS port: say so in words they can read."""
-        self._unwatch(connection)
+        self._watch.forget(connection)
         connection.socket = socket.socket(fileno=connection.socket.detach())
         connection.socket.settimeout(0)
         self._refuse(connection, HTTPStatus.BAD_REQUEST)
 
     def _read(self, connection: Connection) -> None:
         """Read on until a whole head is there; then a thread has it."""
-        received = connection.received
-        while not self._take_head(connection):
+        while (head := connection.received.take()) is None:
             data = connection.receive(_RECEIVE_BYTES)
             if not data:
                 self._drop(connection)
                 return
-            if not received:
+            if not connection.received:
                 connection.enter(Stage.READING, self._limits.head)
-            received += data
-
-    def _take_head(self, connection: Connection) -> bool:
-        """Whether there is nothing more to read for now: the head is complete, or it is refused."""
-        received = connection.received
-        if received.startswith((b"\r", b"\n")):
-            arrived = len(received)
-            received[:] = received.lstrip(b"\r\n")
-            connection.stray += arrived - len(received)
-            if connection.stray > _STRAY_BYTES:
-                self._refuse(connection, HTTPStatus.BAD_REQUEST)
-                return True
-        end = _HEAD_END.search(received)
-        size = end.end() if end else len(received)
-        line = received.find(b"\n") if b"\n" in received else size
-        if line > self._limits.request_line:
-            self._refuse(connection, HTTPStatus.REQUEST_URI_TOO_LONG)
-        elif size > self._limits.request_head:
-            self._refuse(connection, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif end is None:
-            return False
-        else:
-            connection.rfile = io.BytesIO(bytes(received[:size]))
-            connection.stray = 0
-            del received[:size]
-            self._unwatch(connection)
-            connection.enter(Stage.ANSWERING, float("inf"))
-            self._server.process_conn(connection)
-        return True
+            connection.received.add(data)
+        if isinstance(head, HTTPStatus):
+            self._refuse(connection, head)
+            return
+        self._watch.forget(connection)
+        connection.rfile = io.BytesIO(head)
+        connection.enter(Stage.ANSWERING, float("inf"))
+        self._server.process_conn(connection)
 
     def _refuse(self, connection: Connection, status: HTTPStatus) -> None:
         connection.discard()
@@ -269,7 +223,8 @@ class Front:
     def _send(self, connection: Connection) -> None:
         connection.send()
         if connection.keep and self._stop_by is None:
-            connection.enter(Stage.READING, self._limits.idle)
+            # The beginning of the next request may be here already.
+            connection.enter(Stage.READING, self._limits.head if connection.received else self._limits.idle)
             self._read(connection)
             return
         connection.enter(Stage.LINGERING, self._limits.linger)
@@ -291,7 +246,7 @@ class Front:
         self._next_look = now + _TICK
         if 0 < self._accept_again <= now and self._stop_by is None:
             self._accept_again = 0.0
-            self._listen()
+            self._watch.listen()
         for connection in [late for late in self._open if late.deadline <= now]:
             if connection.stage is Stage.READING and connection.received:
                 self.turned_away += 1
@@ -322,35 +277,18 @@ class Front:
     def _pause_accepting(self) -> None:
         """Out of file descriptors, and none of ours to spare: without a pause the loop would spin."""
         _log.warning("no file descriptors left: accepting no connections for a moment")
-        for listener in self._listeners:
-            self._selector.unregister(listener)
+        self._watch.pause()
         self._accept_again = time.monotonic() + _TICK
-
-    def _watch(self, connection: Connection, events: int) -> None:
-        if not connection.watched:
-            self._selector.register(connection.socket, events, connection)
-        elif connection.watched != events:
-            self._selector.modify(connection.socket, events, connection)
-        connection.watched = events
-
-    def _unwatch(self, connection: Connection) -> None:
-        if connection.watched:
-            self._selector.unregister(connection.socket)
-            connection.watched = 0
 
     def _drop(self, connection: Connection) -> None:
         if self._open.pop(connection, None) is not None:
-            self._unwatch(connection)
+            self._watch.forget(connection)
             connection.socket.close()
 
     def _finished(self) -> bool:
         if self._stop_by is None:
             return False
-        for listener in self._listeners:
-            if not self._accept_again:
-                self._selector.unregister(listener)
-            listener.close()
-        self._listeners.clear()
+        self._watch.stop_listening()
         for connection in [idle for idle in self._open if idle.stage in (Stage.HANDSHAKE, Stage.READING)]:
             self._drop(connection)
         return not self._open or time.monotonic() >= self._stop_by

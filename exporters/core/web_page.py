@@ -25,7 +25,8 @@ a { color: var(--link); }
 nav a { display: inline-block; margin: .5rem 1.25rem .5rem 0; padding: .25rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); white-space: nowrap;
+  vertical-align: top; }
 td:last-child { white-space: normal; min-width: 12rem; }
 th { color: var(--dim); font-weight: 500; }
 .up { color: var(--good); } .down { color: var(--bad); font-weight: 600; }
@@ -54,7 +55,7 @@ def landing_page(
     `reasons`: why the program is not ready, empty when it is. `links`: (absolute path on this server, what is there).
     """
     # Relative, so that they still work behind a reverse proxy that puts a prefix in front.
-    anchors = "".join(f'<a href="{escape(path.lstrip("/") or ".")}">{escape(text)}</a>' for path, text in links)
+    anchors = "".join(f'<a href=".{escape(path)}">{escape(text)}</a>' for path, text in links)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -89,8 +90,8 @@ def _table(rows: Sequence[SourceRow], now: datetime) -> str:
         return '<p class="dim">No source is configured.</p>'
     body = "".join(_row(row, now) for row in rows)
     return (
-        '<div class="scroll"><table><thead><tr><th>System</th><th>Deployment</th><th>Source</th><th>State</th>'
-        f"<th>Last success</th><th>Note</th></tr></thead><tbody>{body}</tbody></table></div>"
+        '<div class="scroll" tabindex="0"><table><thead><tr><th>System</th><th>Deployment</th><th>Source</th>'
+        f"<th>State</th><th>Last success</th><th>Note</th></tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -74,13 +74,15 @@ class Pem:
     def read(self) -> str:
         """The text. Raises ConfigError naming the setting and the file, never the content."""
         if self.path is None:
-            return self.text or ""
+            return self.text if self.text and self.text.isascii() else ""
         try:
             return self.path.read_text("ascii")
         except UnicodeDecodeError:
             raise ConfigError((f"{self.name}: {self.path} is not a PEM file",)) from None
         except OSError as error:
             raise ConfigError((f"{self.name}: cannot read {self.path}: {error.strerror}",)) from None
+        except ValueError:  # a NUL in it, for one
+            raise ConfigError((f"{self.name}: {str(self.path)!r} is no path",)) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ import ssl
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from exporters.core.errors import ConfigError
 from exporters.core.web_config import inspect_web_config, load_web_config
@@ -327,6 +330,35 @@ extra: 1
         "tls_server_config.min_version",
         "tls_server_config.oops",
     ]
+
+
+_KEYS = (
+    *("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit", "headers", "X-Frame-Options"),
+    *("cert", "cert_file", "key", "key_file", "client_ca", "client_ca_file", "client_auth_type", "min_version"),
+    *("client_allowed_sans", "cipher_suites", "curve_preferences", "interval", "burst", "http2", "alice"),
+)
+_VALUES = st.recursive(
+    st.none()
+    | st.text(max_size=12)
+    | st.sampled_from([HASH, "RequireAndVerifyClientCert", "TLS10", "TLS13", "1s", "3", "-----BEGIN PRIVATE KEY-----"]),
+    lambda deeper: st.lists(deeper, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), deeper, max_size=6),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(_KEYS[:4]), _VALUES, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_the_file_is_used_or_named(tmp_path: Path, content: dict[str, object]) -> None:
+    found = inspect_web_config(written(tmp_path, yaml.safe_dump(content)))
+    assert (found.config is None) is bool(found.problems)
+    assert len(found.fingerprint) == len(found.files)
+
+
+@given(st.binary(max_size=60))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_read_or_named(tmp_path: Path, content: bytes) -> None:
+    found = inspect_web_config(written(tmp_path, content))
+    assert (found.config is None) is bool(found.problems)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

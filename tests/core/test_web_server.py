@@ -52,7 +52,7 @@ def test_another_telemetry_path() -> None:
     try:
         assert ask(server, "/probe/metrics").body == TEXT
         assert ask(server, "/metrics").status == 404
-        assert b'href="probe/metrics"' in ask(server, "/").body
+        assert b'href="./probe/metrics"' in ask(server, "/").body
     finally:
         server.stop()
 
@@ -122,7 +122,7 @@ def test_landing_page_shows_the_sources_and_nothing_runs_in_it() -> None:
     assert re.findall(r">(\d+ \w+ ago)<", page)[-1] == "5 h ago"
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page)
     for link in ("metrics", "healthz", "readyz", "sd/prometheus"):
-        assert f'href="{link}"' in page
+        assert f'href="./{link}"' in page
 
 
 def test_the_style_of_the_landing_page_is_the_one_its_policy_allows() -> None:
@@ -187,6 +187,8 @@ def test_a_query_changes_nothing() -> None:
         (b"GET //[ HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\n\n", 400),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nA: b\r\n\tfolded\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
         (b"CONNECT a:1 HTTP/1.1\r\n\r\n", 405),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
