@@ -1,0 +1,44 @@
+"""How often each stream and probe of HER's Redis is read, in seconds.
+
+A capped list must be read before it has turned over: at most cap / (2 x peak rate). What that allows:
+
+| stream | cap | interval | peak per second without a loss |
+|---|---|---|---|
+| interactions | 50 | 2 | 12 |
+| logs | 200 | 2 | 50; the whole list turns over in two minutes where INFO is logged |
+| executions, jobs | 100 | 5 | 10 |
+| decisions | 500 | 5 | 50; an agent request writes 20 |
+| reinforcement | 1000 | 5 | 100 |
+| workflow | 2000 | 5 | 200; an agent request writes 20 |
+
+An unchanged list costs 40 microseconds, so reading often costs Redis nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+STREAMS: Mapping[str, float] = MappingProxyType(
+    {
+        "interactions": 2.0,
+        "logs": 2.0,
+        "executions": 5.0,
+        "jobs": 5.0,
+        "decisions": 5.0,
+        "reinforcement": 5.0,
+        "workflow": 5.0,
+        "startups": 15.0,
+        "reflections": 30.0,
+    }
+)
+PROBES: Mapping[str, float] = MappingProxyType(
+    {
+        "users": 5.0,
+        "scheduler_state": 5.0,
+        "capabilities": 5.0,
+        "contexts": 15.0,
+        "profiles": 30.0,
+    }
+)
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES})

@@ -1,0 +1,179 @@
+"""One deployment of HER: where its Redis is, how often to look, and which texts may leave it.
+
+    systems:
+      her:
+        - deployment: home
+          redis: {host: 192.168.1.20, username: observer, password_file: secrets/her_redis_password}
+          text: {logs: true}
+          intervals: {logs: 1}
+
+Without a configuration file HER's own variables suffice: REDIS_HOST, REDIS_PORT, REDIS_PASSWORD or REDIS_PASSWORD_FILE,
+and REDIS_USERNAME for an account of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from exporters.core.errors import ConfigError
+from exporters.core.label import OTHER
+from exporters.core.settings import Section, read_secret
+from exporters.her.intervals import INTERVALS
+
+DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
+"""It stands in label values, in Grafana's variables and in regular expressions made from them."""
+
+SHORTEST_INTERVAL = 0.2
+
+
+class TlsSettings(Section):
+    """TLS to Redis. ca_file: the authority to trust instead of the system's. cert_file, key_file: our own certificate.
+
+    verify: false trusts whoever answers, and sends the password to them.
+    """
+
+    enabled: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    verify: bool = True
+
+    @field_validator("ca_file", "cert_file", "key_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            msg = f"{path}: no such file"
+            raise ValueError(msg)
+        return path
+
+    @model_validator(mode="after")
+    def _whole(self) -> TlsSettings:
+        if (self.cert_file is None) != (self.key_file is None):
+            msg = "cert_file and key_file go together"
+            raise ValueError(msg)
+        if not self.enabled and (self.ca_file or self.cert_file):
+            msg = "files are given but enabled is false"
+            raise ValueError(msg)
+        return self
+
+
+class RedisSettings(Section):
+    """HER's Redis. password_file is read at every connect, so that a changed password needs no restart."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    host: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+$")
+    port: int = Field(6379, ge=1, le=65535)
+    db: int = Field(0, ge=0, le=65535)
+    username: str | None = Field(None, min_length=1, max_length=256)
+    password: SecretStr | None = Field(None, description="from the environment only")
+    password_file: Path | None = None
+    tls: TlsSettings = TlsSettings()
+    timeout_seconds: float = Field(3.0, ge=0.1, le=30)
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _not_in_a_file(cls, given: object) -> object:
+        if given is not None and not isinstance(given, SecretStr):
+            msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
+            raise ValueError(msg)
+        return given
+
+    @field_validator("password_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                read_secret(path)
+            except ConfigError as error:
+                raise ValueError("; ".join(error.problems)) from None
+        return path
+
+    @model_validator(mode="after")
+    def _one_password(self) -> RedisSettings:
+        if self.password is not None and self.password_file is not None:
+            msg = "a password and a password_file are given; which of them is meant?"
+            raise ValueError(msg)
+        if self.username is not None and self.password is None and self.password_file is None:
+            msg = "a username without a password_file"
+            raise ValueError(msg)
+        return self
+
+    def secret(self) -> str | None:
+        """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
+        if self.password_file is not None:
+            return read_secret(self.password_file).get_secret_value()
+        return self.password.get_secret_value() if self.password else None
+
+
+class TextSettings(Section):
+    """Which texts may leave HER, for the bucket `her_text`. All are redacted and cut; none is needed for any number.
+
+    chats: what users write and HER answers. executions: commands and the end of their output. logs: log lines.
+    decisions: HER's own sentences, plans and notes; with chats on, previews of replies too.
+    """
+
+    chats: bool = False
+    executions: bool = False
+    logs: bool = False
+    decisions: bool = False
+
+
+class HerSettings(Section):
+    """One deployment. intervals: stream or probe -> seconds between reads.
+
+    They may be shorter than the declared ones, never longer: a longer one would lose entries of a capped list, or let
+    an alert go blind.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
+    redis: RedisSettings
+    text: TextSettings = TextSettings()
+    intervals: Mapping[str, float] = Field(default_factory=dict)
+
+    @field_validator("deployment")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name == OTHER:
+            msg = f"{OTHER!r} is what unknown label values become"
+            raise ValueError(msg)
+        return name
+
+    @field_validator("intervals")
+    @classmethod
+    def _only_shorter(cls, given: Mapping[str, float]) -> Mapping[str, float]:
+        legal = ", ".join(INTERVALS)
+        problems = [f"there is no {name!r} (there are: {legal})" for name in given if name not in INTERVALS]
+        problems += [
+            f"{name} must lie in {SHORTEST_INTERVAL:g}..{INTERVALS[name]:g} seconds, not {seconds:g}"
+            for name, seconds in given.items()
+            if name in INTERVALS and not SHORTEST_INTERVAL <= seconds <= INTERVALS[name]
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return given
+
+    def interval(self, name: str) -> float:
+        """Seconds between reads of this stream or probe."""
+        return self.intervals.get(name, INTERVALS[name])
+
+
+def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """One deployment from HER's own variables; None without REDIS_HOST. An empty variable is no variable."""
+    given = {name: value.strip() for name, value in environment.items() if value.strip()}
+    if "REDIS_HOST" not in given:
+        return None
+    names = {"host": "REDIS_HOST", "port": "REDIS_PORT", "username": "REDIS_USERNAME"}
+    redis: dict[str, Any] = {key: given[name] for key, name in names.items() if name in given}
+    # A password keeps the blanks around it.
+    if "REDIS_PASSWORD" in given:
+        redis["password"] = SecretStr(environment["REDIS_PASSWORD"])
+    if "REDIS_PASSWORD_FILE" in given:
+        redis["password_file"] = given["REDIS_PASSWORD_FILE"]
+    return {"redis": redis}

@@ -1,0 +1,124 @@
+"""One deployment of HER -> its source `redis`: one connection, nine streams, five probes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import redis
+
+from exporters.core.contract import Probe, Source
+from exporters.core.errors import ConfigError, SourceDown
+from exporters.core.pseudonym import Pseudonyms
+from exporters.her import metrics, state_views, streams_requests, streams_runs, streams_words
+from exporters.her.context_view import ContextProbe
+from exporters.her.profile_view import ProfileProbe
+from exporters.her.settings import HerSettings, RedisSettings
+from exporters.readers import redis_client
+
+SYSTEM_NAME = "her"
+SOURCE_NAME = "redis"
+
+
+def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[redis.Redis], ...]:
+    """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
+    ids = Pseudonyms(hash_key)
+    return (
+        Source(
+            system=SYSTEM_NAME,
+            deployment=settings.deployment,
+            name=SOURCE_NAME,
+            connect=partial(connect, settings.redis),
+            close=redis_client.close,
+            streams=(
+                streams_words.interactions(settings, hash_key, ids),
+                streams_words.logs(settings, hash_key, ids),
+                streams_runs.executions(settings, hash_key),
+                streams_runs.jobs(settings, hash_key, ids),
+                streams_words.decisions(settings, hash_key, ids),
+                streams_words.reinforcement(settings, hash_key, ids),
+                streams_requests.workflow(settings, hash_key, ids),
+                streams_runs.startups(settings, hash_key),
+                streams_runs.reflections(settings, hash_key),
+            ),
+            probes=probes(settings),
+        ),
+    )
+
+
+def connect(settings: RedisSettings) -> redis.Redis:
+    """One connection, with the password as its file holds it now. Raises SourceDown."""
+    try:
+        password = settings.secret()
+    except ConfigError as error:
+        raise SourceDown("auth", "; ".join(error.problems)) from None
+    tls = settings.tls
+    return redis_client.connect(
+        host=settings.host,
+        port=settings.port,
+        db=settings.db,
+        username=settings.username,
+        password=password,
+        tls=redis_client.Tls(
+            ca_file=tls.ca_file, certificate_file=tls.cert_file, key_file=tls.key_file, verify=tls.verify
+        )
+        if tls.enabled
+        else None,
+        timeout=settings.timeout_seconds,
+    )
+
+
+def probes(settings: HerSettings) -> tuple[Probe[redis.Redis], ...]:
+    """The state HER keeps; what each reads and shows is said where it is collected."""
+    return (
+        Probe(
+            name="users",
+            interval=settings.interval("users"),
+            collect=state_views.users,
+            feeds=(metrics.USERS,),
+        ),
+        Probe(
+            name="scheduler_state",
+            interval=settings.interval("scheduler_state"),
+            collect=state_views.scheduler_state,
+            feeds=(
+                metrics.SCHEDULER_STATE_TIME,
+                metrics.TASKS,
+                metrics.UPCOMING,
+                metrics.NEXT_RUN,
+                metrics.AUTONOMY_USERS,
+                metrics.AUTONOMY_ENGAGEMENT,
+                metrics.AUTONOMY_INITIATIVE,
+                metrics.AUTONOMY_SENT_TODAY,
+                metrics.AUTONOMY_TARGET,
+            ),
+        ),
+        Probe(
+            name="capabilities",
+            interval=settings.interval("capabilities"),
+            collect=state_views.capabilities,
+            feeds=(
+                metrics.CAPABILITIES_TIME,
+                metrics.CAPABILITY_AVAILABLE,
+                metrics.TOOLS,
+                metrics.MCP_SERVERS,
+                metrics.MCP_SERVER_STATUS,
+            ),
+        ),
+        Probe(
+            name="contexts",
+            interval=settings.interval("contexts"),
+            collect=ContextProbe().collect,
+            feeds=(
+                metrics.CONTEXT_THREADS,
+                metrics.CONTEXT_MESSAGES,
+                metrics.CONTEXT_LARGEST,
+                metrics.CONTEXT_LAST_ACTIVITY,
+            ),
+        ),
+        Probe(
+            name="profiles",
+            interval=settings.interval("profiles"),
+            collect=ProfileProbe().collect,
+            feeds=(metrics.PROFILES, metrics.PROFILE_TRAITS),
+        ),
+    )

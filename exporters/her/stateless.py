@@ -1,0 +1,56 @@
+"""A stream whose every record stands for itself: no fold state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import redis
+
+from exporters.core.contract import Effects, Stream, StreamReader
+from exporters.core.metric import Metric
+
+
+class Timed(Protocol):
+    """An event that knows its time."""
+
+    @property
+    def at(self) -> datetime: ...
+
+
+T = TypeVar("T", bound=Timed)
+
+
+def event_time(event: Timed) -> datetime:
+    """The event's own time."""
+    return event.at
+
+
+def nothing() -> None:
+    """The state of a stream without state."""
+    return
+
+
+def stateless(
+    *,
+    name: str,
+    interval: float,
+    reader: StreamReader[redis.Redis],
+    parse: Callable[[bytes], T],
+    fold: Callable[[None, T], tuple[None, Effects]],
+    feeds: tuple[Metric, ...],
+    settle: Callable[[Mapping[str, int | None], Sequence[T]], Effects] | None = None,
+) -> Stream[redis.Redis, T, None]:
+    """The stream of these parts."""
+    return Stream(
+        name=name,
+        interval=interval,
+        reader=reader,
+        parse=parse,
+        fold=fold,
+        initial=nothing,
+        event_time=event_time,
+        feeds=feeds,
+        settle=settle,
+    )

@@ -1,0 +1,18 @@
+"""HER, as the registry knows it."""
+
+from __future__ import annotations
+
+from exporters.core.contract import System
+from exporters.her.metrics import MEASUREMENTS, METRICS
+from exporters.her.settings import HerSettings, from_environment
+from exporters.her.sources import sources
+
+HER = System(
+    name="her",
+    title="HER",
+    metrics=METRICS,
+    measurements=MEASUREMENTS,
+    settings=HerSettings,
+    from_environment=from_environment,
+    sources=sources,
+)
