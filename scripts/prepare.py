@@ -14,6 +14,7 @@ container, ever gets to one.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import secrets
@@ -37,7 +38,7 @@ GENERATED = (
 GIVEN = {"her_redis_password": "REDIS_PASSWORD", "smtp_password": "SMTP_PASSWORD"}
 """File -> the variable that may hold it. Empty where the operator named none: the server asks for no password."""
 
-WORDS = ("REDIS_HOST", "REDIS_PORT", *GIVEN.values())
+WORDS = ("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", *GIVEN.values())
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "observatory.example.yml"
 REDIS_OF_EXAMPLE = re.compile(r"redis: \{host: .*\}")
@@ -109,13 +110,18 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
             f"or copy observatory.example.yml to {path} and say there what to watch."
         )
         raise SystemExit(message)
-    if not port.isdigit() or any(sign in host for sign in " #:{}[],'\"&*!|>%@`"):
-        message = f"prepare: REDIS_HOST={host} REDIS_PORT={port}: a host name or IPv4 address, and a number"
+    if not port.isdigit() or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+        message = f"prepare: REDIS_HOST={host} REDIS_PORT={port}: a host name or address, and a number"
         raise SystemExit(message)
-    # A password file must hold a password; without one there must be no word of it.
-    password = ", password_file: /run/secrets/her_redis_password" if settings.get("REDIS_PASSWORD") else ""
-    redis = f"redis: {{host: {host}, port: {port}{password}}}"
-    path.write_text(REDIS_OF_EXAMPLE.sub(redis, EXAMPLE.read_text(encoding="utf-8"), count=1), encoding="utf-8")
+    redis: dict[str, str | int] = {"host": host, "port": int(port)}
+    if settings.get("REDIS_USERNAME"):
+        redis["username"] = settings["REDIS_USERNAME"]
+    if settings.get("REDIS_PASSWORD"):
+        # Without a password no word of its file: an empty one is refused.
+        redis["password_file"] = "/run/secrets/her_redis_password"  # noqa: S105 - a path
+    example = EXAMPLE.read_text(encoding="utf-8")
+    # JSON is YAML, and quotes what needs it.
+    path.write_text(REDIS_OF_EXAMPLE.sub(lambda _: f"redis: {json.dumps(redis)}", example, count=1), encoding="utf-8")
     # A container's user reads it; it names password files and holds no password.
     path.chmod(0o644)
     return True

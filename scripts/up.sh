@@ -25,6 +25,7 @@ if [ "${1:-}" = --demo ]; then
     --config docker/demo.observatory.yml
   compose=(docker compose --env-file docker/demo.env
     --file docker-compose.yml --file docker-compose.together.yml --profile demo --project-name observatory-demo)
+  # shellcheck disable=SC2329 # by the trap
   remove() { "${compose[@]}" down --volumes --timeout 10 >/dev/null 2>&1 || true; }
   trap remove EXIT
   trap 'exit 130' INT TERM
@@ -37,9 +38,13 @@ fi
 
 secrets=secrets
 python3 scripts/prepare.py
-# Compose starts a service anew when its definition changes, not when a file in it does: this makes one the other.
-CONFIGURATION=$(cat observatory.yml .env 2>/dev/null | cat - "$secrets/her_redis_password" "$secrets/smtp_password" |
-  sha256sum | cut -c1-16)
+# Compose starts a service anew when its definition changes, not when a file that it reads does: a label makes one the
+# other. The random key in front keeps the label from telling anything about the passwords.
+CONFIGURATION=$({
+  cat "$secrets/hash_key" "$secrets/her_redis_password" "$secrets/smtp_password" observatory.yml
+  if [ -f .env ]; then cat .env; fi
+  find grafana prometheus scripts -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 cat
+} | sha256sum | cut -c1-16)
 export CONFIGURATION
 docker compose up --detach --build
 

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.stack.compose import ROOT, load, text
+from exporters.core.settings import Settings
+from exporters.core.settings import load as load_settings
+from exporters.registry import SYSTEMS
+from tests.stack.compose import ROOT, load, services, text
 
 PREPARE = [sys.executable, str(ROOT / "scripts" / "prepare.py")]
-WORDS = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "SMTP_PASSWORD")
+WORDS = ("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "SMTP_PASSWORD")
 PASSWORD = "p#w $x'y\"z\\"
 
 
@@ -151,6 +154,37 @@ def test_hers_own_variables_make_the_first_configuration(tmp_path: Path, passwor
     assert stat.S_IMODE((tmp_path / "observatory.yml").stat().st_mode) == 0o644
 
 
+def usable(folder: Path, config: str) -> Settings:
+    """The exporter's own reading of a configuration, with the secrets of `folder` where a container has them."""
+    file = folder / "read.yml"
+    file.write_text(config.replace("/run/secrets", str(folder / "secrets")))
+    return load_settings(SYSTEMS, file=file, environment={})
+
+
+@pytest.mark.parametrize("host", ["her.example.org", "192.0.2.7", "2001:db8::7"])
+@pytest.mark.parametrize("account", [{}, {"REDIS_USERNAME": "on: [", "REDIS_PASSWORD": "secret"}])
+def test_the_exporter_can_use_it(tmp_path: Path, host: str, account: dict[str, str]) -> None:
+    prepare(tmp_path, REDIS_HOST=host, **account)
+    redis = usable(tmp_path, (tmp_path / "observatory.yml").read_text()).systems["her"][0].redis
+    assert (redis.host, redis.port) == (host, 6379)
+    assert redis.username == account.get("REDIS_USERNAME")
+    assert redis.secret() == account.get("REDIS_PASSWORD")
+
+
+@pytest.mark.parametrize("name", ["observatory.example.yml", "docker/demo.observatory.yml"])
+def test_the_exporter_can_use_our_examples(tmp_path: Path, name: str) -> None:
+    prepare(tmp_path, "--invent", REDIS_HOST="redis")
+    settings = usable(tmp_path, text(name))
+    assert settings.systems["her"][0].redis.host in services()
+    # Every text switch is shown, off in the example, on in the demo, where nobody stands behind the texts.
+    assert set(settings.systems["her"][0].text.model_dump().values()) == {name.startswith("docker")}
+    assert settings.systems["her"][0].text.model_fields_set == set(type(settings.systems["her"][0].text).model_fields)
+    assert settings.state.key_file.name == "hash_key"
+    assert len(bytes.fromhex(settings.state.key_file.read_text())) == 32
+    assert settings.influxdb is not None
+    assert settings.influxdb.url == "http://influxdb:8086"
+
+
 def test_a_configuration_that_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / "observatory.yml").write_text("mine\n")
     run = prepare(tmp_path, REDIS_HOST="her.example.org")
@@ -167,7 +201,7 @@ def test_with_nothing_to_watch_it_says_what_to_do_and_makes_nothing(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("host", ["her: {", "a b", "{x}", "h#x"])
+@pytest.mark.parametrize("host", ["her: {", "a b", "{x}", "h#x", "her/0"])
 def test_a_host_that_would_break_the_file_is_refused(tmp_path: Path, host: str) -> None:
     run = prepare(tmp_path, REDIS_HOST=host)
     assert run.returncode != 0
