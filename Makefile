@@ -24,7 +24,7 @@ setup-test:
 	@scripts/setup.sh test
 
 demo: setup-demo
-	@exec $(PYTHON_HERE) -m exporters.demo.demo $(ARGS)
+	@exec $(PYTHON_HERE) -m exporters.demo $(ARGS)
 
 test: check
 	@$(PYTHON_HERE) -m pytest $(ARGS)

@@ -65,6 +65,11 @@ def release_of(program: str, *, file: Path = RELEASES_FILE, machine: str | None 
     return Release(program, entry["title"], str(entry["version"]), archive["url"], archive["sha256"].lower())
 
 
+def how_to_install(program: str) -> str:
+    """Where the vendor says how to get `program`."""
+    return str(yaml.safe_load(RELEASES_FILE.read_text())[program]["install"])
+
+
 def fetch(release: Release, folder: Path, say: Say, *, give_up: Callable[[], bool] = lambda: False) -> Path:
     """The program of `release`, fetched into `folder` unless it is there already. Raises ReleaseUnavailableError."""
     home = folder / f"{release.program}-{release.version}"

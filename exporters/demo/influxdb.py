@@ -6,11 +6,13 @@ import http.client
 import json
 import os
 import secrets
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from exporters.demo.loopback import Answer, answers, request
+from exporters.core.influx_endpoint import InfluxEndpoint
+from exporters.core.influx_setup import FOREVER, WantedBucket, WantedToken, set_up
+from exporters.demo.loopback import answers, request
 from exporters.demo.ports import LOOPBACK
 from exporters.demo.process import Server, ServerError
 from exporters.demo.secret import generated, write_private
@@ -19,13 +21,13 @@ ORGANISATION = "observatory"
 
 
 class InfluxDB(Server):
-    """influxd in `folder`. After `set_up`, `token` is the operator's and may do everything."""
+    """influxd in `folder`. The operator's token, which may do everything, is made by `first_user` in `token_file`."""
 
-    def __init__(self, program: Path, folder: Path, port: int, *, name: str = "InfluxDB") -> None:
+    def __init__(
+        self, program: Path, folder: Path, port: int, *, token_file: Path, name: str = "InfluxDB"
+    ) -> None:
         self.port = port
-        self.token = ""
-        self._organisation_id = ""
-        self._folder = folder
+        self.token_file = token_file
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(
             name,
@@ -52,72 +54,48 @@ class InfluxDB(Server):
     def address(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
-    def set_up(self, token_file: Path, *, buckets: Sequence[str] = ()) -> None:
-        """Make the first user, the organisation and `buckets`, once; the operator's token goes to `token_file`.
+    @property
+    def endpoint(self) -> InfluxEndpoint:
+        """The operator's access."""
+        return InfluxEndpoint(url=self.address, org=ORGANISATION, token_file=self.token_file)
 
-        The user's password goes beside it. Raises ServerError with InfluxDB's reason.
+    def first_user(self, bucket: str = "first", retention_seconds: int = FOREVER) -> None:
+        """Make the user `admin`, the organisation and its first bucket, unless that was done before.
+
+        Made up, each in a file of mode 0600: the token in `token_file`, the password in influxdb_password beside it.
+        Raises ServerError with InfluxDB's reason.
         """
-        password_file = token_file.with_name("influxdb_password")
-        if request(self.port, "/api/v2/setup").json()["allowed"]:
-            self.token = write_private(token_file, secrets.token_urlsafe(32)).read_text()
-            self._post(
-                "setup",
-                {
-                    "username": "admin",
-                    "password": generated(password_file),
-                    "org": ORGANISATION,
-                    # It wants a bucket to begin with; nothing is ever written there.
-                    "bucket": "unused",
-                    "token": self.token,
-                },
-            )
-        elif token_file.exists():
-            self.token = token_file.read_text().strip()
-        else:
-            message = f"{self.name} was set up before, and its token is not in {token_file}"
+        if not request(self.port, "/api/v2/setup").json()["allowed"]:
+            if not self.token_file.exists():
+                message = f"{self.name} was set up before, and its token is not in {self.token_file}"
+                raise ServerError(message)
+            return
+        token = secrets.token_urlsafe(32)
+        document = {
+            "username": "admin",
+            "password": generated(self.token_file.with_name("influxdb_password")),
+            "org": ORGANISATION,
+            # It insists on a bucket to begin with.
+            "bucket": bucket,
+            "retentionPeriodSeconds": retention_seconds,
+            "token": token,
+        }
+        answer = request(self.port, "/api/v2/setup", method="POST", body=json.dumps(document))
+        if answer.status != http.client.CREATED:
+            # Its reason alone, not the whole answer, which may repeat what was sent.
+            message = f"{self.name}: set-up answered {answer.status}: {answer.json().get('message', '')}"
             raise ServerError(message)
-        self._organisation_id = self._get("orgs", org=ORGANISATION)["orgs"][0]["id"]
-        for bucket in buckets:
-            self.bucket(bucket)
+        write_private(self.token_file, token)
 
-    def bucket(self, name: str, *, retention_seconds: int = 0) -> str:
-        """The id of the bucket `name`; makes it if there is none. Retention 0 keeps for ever."""
-        answer = self._call("GET", "buckets", query={"name": name, "org": ORGANISATION})
-        # Asked for one bucket by name, it may answer 404 instead of an empty list.
-        found = [] if answer.status == http.client.NOT_FOUND else self._checked(answer, "buckets")["buckets"]
-        if found:
-            return str(found[0]["id"])
-        rules = [{"type": "expire", "everySeconds": retention_seconds}] if retention_seconds else []
-        made = self._post("buckets", {"orgID": self._organisation_id, "name": name, "retentionRules": rules})
-        return str(made["id"])
+    def make(self, buckets: Sequence[WantedBucket], tokens: Sequence[WantedToken] = ()) -> None:
+        """The first user, then these buckets and tokens, as far as they are missing."""
+        self.first_user(buckets[0].name, buckets[0].retention)
+        set_up(self.endpoint, buckets, tokens)
 
-    def token_for(self, file: Path, description: str, *, read: Sequence[str] = (), write: Sequence[str] = ()) -> Path:
-        """A token that may only read and write the buckets named, in `file`. It is shown once, so an old file stays."""
-        if file.exists():
-            return file
-        permissions = [
-            {"action": action, "resource": {"type": "buckets", "id": self.bucket(name), "orgID": self._organisation_id}}
-            for action, names in (("read", read), ("write", write))
-            for name in names
-        ]
-        made = self._post(
-            "authorizations",
-            {"orgID": self._organisation_id, "description": description, "permissions": permissions},
-        )
-        return write_private(file, str(made["token"]))
 
-    def _get(self, path: str, **query: str) -> Any:
-        return self._checked(self._call("GET", path, query=query), path)
-
-    def _post(self, path: str, document: dict[str, Any]) -> Any:
-        return self._checked(self._call("POST", path, body=json.dumps(document)), path)
-
-    def _call(self, method: str, path: str, *, query: dict[str, str] | None = None, body: str | None = None) -> Answer:
-        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
-        return request(self.port, f"/api/v2/{path}", method=method, query=query, headers=headers, body=body)
-
-    def _checked(self, answer: Answer, path: str) -> Any:
-        if answer.status >= http.client.BAD_REQUEST:
-            message = f"{self.name}: /api/v2/{path} answered {answer.status}: {answer.text.strip()[:300]}"
-            raise ServerError(message)
-        return answer.json()
+def is_version_1(program: Path) -> bool:
+    """Whether `influxd` is of InfluxDB 1, as Debian's own package: it has neither Flux buckets nor these flags."""
+    said = subprocess.run(
+        [program, "version"], capture_output=True, text=True, timeout=20, check=False, start_new_session=True
+    )
+    return " v1." in said.stdout

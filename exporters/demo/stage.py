@@ -66,11 +66,10 @@ class Stage:
         self._rows.append(Row(server.name, address, purpose, server.log))
         self.say(f"{server.name} is up ({time.monotonic() - began:.1f} s)")
 
-    def leave_out(self, name: str, purpose: str, reason: str) -> None:
-        """Tell that something is not here, and why, in one line."""
-        first, *_ = reason.splitlines()
-        self._rows.append(Row(name, "-", purpose, None, first))
-        self.say(f"without {name}: {reason}")
+    def leave_out(self, name: str, purpose: str, reason: str, remedy: str = "") -> None:
+        """Tell that something is not here: the reason in the table, all of it in one line now."""
+        self._rows.append(Row(name, "-", purpose, None, reason.splitlines()[0]))
+        self.say(f"without {name}: {'; '.join(part for part in (reason, remedy) if part)}")
 
     def drop(self, server: Server) -> None:
         """Stop one that is of no use; it is not watched any more."""

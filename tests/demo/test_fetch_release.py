@@ -22,7 +22,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from exporters.demo.fetch_release import RELEASES_FILE, Release, ReleaseUnavailableError, fetch, release_of
+from exporters.demo.fetch_release import (
+    RELEASES_FILE,
+    Release,
+    ReleaseUnavailableError,
+    fetch,
+    how_to_install,
+    release_of,
+)
 
 PROGRAM = b"#!/bin/sh\necho it runs\n"
 
@@ -246,6 +253,7 @@ def test_every_known_release_is_complete_and_over_https() -> None:
     known = yaml.safe_load(RELEASES_FILE.read_text())
     assert set(known) == {"grafana", "influxd"}
     for program, entry in known.items():
+        assert how_to_install(program).startswith("https://")
         for machine in entry["machines"]:
             release = release_of(program, machine=machine)
             assert release.url.startswith("https://")

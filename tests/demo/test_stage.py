@@ -46,7 +46,7 @@ def sleeper(stage: Stage, name: str) -> Server:
 
 def test_the_table_tells_what_runs_and_what_does_not(stage: Stage, said: list[str], tmp_path: Path) -> None:
     sleeper(stage, "one")
-    stage.leave_out("two", "would dream", "no dreams on PATH\nand more about it")
+    stage.leave_out("two", "would dream", "no dreams on PATH", "go to bed")
     stage.notes.append("sleep well")
     assert stage.table().splitlines() == [
         f"what  address  what for     {'log, or why it is not here'}",
@@ -60,6 +60,7 @@ def test_the_table_tells_what_runs_and_what_does_not(stage: Stage, said: list[st
         ("two", "no dreams on PATH"),
     ]
     assert said[0].startswith("one is up (")
+    assert said[1] == "without two: no dreams on PATH; go to bed"
 
 
 def test_everything_is_stopped_the_last_first_and_nothing_else(stage: Stage, tmp_path: Path) -> None:

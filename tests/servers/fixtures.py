@@ -50,7 +50,7 @@ class StartAlertmanager(Protocol):
 
 
 class StartGrafana(Protocol):
-    def __call__(self, provisioning: Path, **options: Any) -> Grafana: ...
+    def __call__(self, stack: Path, **env: str) -> Grafana: ...
 
 
 def skip_without(fixture: str) -> None:
@@ -128,31 +128,35 @@ def postgres_server(tmp_path: Path) -> Iterator[Postgres]:
 
 @pytest.fixture
 def influxd(tmp_path: Path) -> Iterator[InfluxDB]:
-    """A real InfluxDB 2, set up, without buckets."""
+    """A real InfluxDB 2 with its first user; `make()` adds buckets and tokens."""
     skip_without("influxd")
     program = programs.need("influxd", package="none")
-    with InfluxDB(program, tmp_path / "influxdb", free_port()) as server:
-        server.set_up(tmp_path / "influxdb-token")
+    with InfluxDB(program, tmp_path / "influxdb", free_port(), token_file=tmp_path / "influxdb-token") as server:
+        server.first_user()
         yield server
 
 
 @pytest.fixture
 def grafana(tmp_path: Path) -> Iterator[StartGrafana]:
-    """Starts a real Grafana with the provisioning given; options as `exporters.demo.grafana.Grafana` takes them."""
+    """Starts a real Grafana on a folder with grafana.ini, provisioning/ and dashboards/, as scripts/layout.py makes it.
+
+    env: what the files there refer to, PROMETHEUS_URL and so on.
+    """
     skip_without("grafana")
     program = programs.need("grafana", package="none")
     with ExitStack() as servers:
 
-        def start(provisioning: Path, **options: Any) -> Grafana:
+        def start(stack: Path, **env: str) -> Grafana:
             port = free_port()
-            password_file = tmp_path / f"grafana-password-{port}"
             server = Grafana(
                 program,
                 tmp_path / f"grafana-{port}",
                 port,
-                provisioning=provisioning,
-                password_file=password_file,
-                **options,
+                config=stack / "grafana.ini",
+                provisioning=stack / "provisioning",
+                dashboards=stack / "dashboards",
+                password_file=tmp_path / f"grafana-secrets-{port}" / "password",
+                env=env,
             )
             return servers.enter_context(server)
 

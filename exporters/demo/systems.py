@@ -1,0 +1,66 @@
+"""The invented systems a demo watches. One entry each: it starts what the system is made of and a simulator of it.
+
+An entry is a function of the stage and the options. It returns the system's deployments, as they stand under
+`systems: <name>:` in observatory.yml.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporters.demo.ports import LOOPBACK
+from exporters.demo.process import Server
+from exporters.demo.redis import Redis
+from exporters.demo.stage import Stage
+
+DEPLOYMENT = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Invention:
+    """How much is made up. history_hours: how far back the simulators begin."""
+
+    history_hours: float
+
+
+Deployments = list[dict[str, Any]]
+
+
+def her(stage: Stage, invention: Invention) -> Deployments:
+    """An assistant in a Redis of its own."""
+    password_file = stage.secret_file("her_redis_password")
+    folder = stage.folder / "her"
+    again = (folder / "redis" / "appendonlydir").exists()
+    port = stage.port(6379, "HER's Redis")
+    # It keeps every write, so that a demo that is continued finds the lists where it left them.
+    redis = Redis(folder / "redis", port, password_file=password_file, appendonly=True, name="HER's Redis")
+    stage.start(redis, address=redis.address, purpose="what an invented HER leaves behind")
+    log = folder / "simulator.log"
+    simulator = Server(
+        "HER simulator",
+        [
+            *(sys.executable, "-m", "exporters.her.simulate"),
+            *("--redis.host", LOOPBACK, "--redis.port", str(port), "--redis.password-file", password_file),
+            # History comes before anything else or not at all.
+            *("--backfill-hours", str(0 if again else invention.history_hours)),
+        ],
+        log=log,
+        # It says so once the history is written. Only then may the exporter look: history goes into capped lists
+        # faster than life does, and the exporter would rightly report entries as lost.
+        ready=lambda: "HER writes to" in log.read_text(errors="replace"),
+    )
+    stage.start(simulator, address="-", purpose="lives, and writes to that Redis")
+    return [
+        {
+            "deployment": DEPLOYMENT,
+            "redis": {"host": LOOPBACK, "port": port, "password_file": str(password_file)},
+            # Nobody stands behind these texts.
+            "text": {"chats": True, "executions": True, "logs": True},
+        }
+    ]
+
+
+DEMO_SYSTEMS: Mapping[str, Callable[[Stage, Invention], Deployments]] = {"her": her}
