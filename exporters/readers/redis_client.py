@@ -279,6 +279,8 @@ def _refusal(error: redis.ResponseError) -> SourceDown | StreamError:
         return StreamError("busy", _BUSY.get(code, "try again"))
     if isinstance(error, redis.exceptions.AskError):
         return StreamError("missing", "the key lives on another node of a cluster")
+    if "without MULTI" in text:
+        return StreamError("no_permission", "needs +multi")  # the refusal itself came before, and is not shown
     if "unknown command" in text or "unknown subcommand" in text:
         return StreamError("no_permission", "the server has no such command; it may have been renamed")
     return StreamError("defect", "the server refused the command")
