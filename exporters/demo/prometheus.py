@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporters.demo import programs
-from exporters.demo.loopback import answers, request
-from exporters.demo.ports import LOOPBACK
-from exporters.demo.process import Server, ServerError
+from exporters.demo.configured import ConfiguredServer
+from exporters.demo.loopback import request
+from exporters.demo.process import ServerError
 
 
-class Prometheus(Server):
+class Prometheus(ConfiguredServer):
     """prometheus in `folder`.
 
     config: the configuration as it stands in prometheus.yml, or a file that holds it.
@@ -34,43 +31,13 @@ class Prometheus(Server):
         flags: Sequence[str] = (),
         name: str = "Prometheus",
     ) -> None:
-        self.port = port
-        self.config_file = config if isinstance(config, Path) else folder / "prometheus.yml"
-        folder.mkdir(parents=True, exist_ok=True)
-        if not isinstance(config, Path):
-            self.write_config(config)
-        super().__init__(
-            name,
-            [
-                programs.need("prometheus", package="prometheus"),
-                f"--config.file={self.config_file}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={LOOPBACK}:{port}",
-                # Otherwise links in alerts name the machine, where nobody listens.
-                f"--web.external-url=http://{LOOPBACK}:{port}",
-                "--web.enable-lifecycle",
-                f"--rules.alert.resend-delay={resend_delay}",
-                *flags,
-            ],
-            log=folder / "prometheus.log",
-            ready=answers(port, "/-/ready"),
+        own = (
+            f"--storage.tsdb.path={folder / 'data'}",
+            "--web.enable-lifecycle",
+            f"--rules.alert.resend-delay={resend_delay}",
         )
-
-    @property
-    def address(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
-
-    def write_config(self, config: Mapping[str, Any]) -> None:
-        self.config_file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
-
-    def reload(self, config: Mapping[str, Any] | None = None) -> None:
-        """Read the configuration and the rules again. Raises ServerError with Prometheus's reason."""
-        if config is not None:
-            self.write_config(config)
-        answer = request(self.port, "/-/reload", method="POST")
-        if answer.status != http.client.OK:
-            message = f"{self.name} refused its configuration: {answer.text.strip()}"
-            raise ServerError(message)
+        program = programs.need("prometheus", package="prometheus")
+        super().__init__(name, program, folder, port, config, stem="prometheus", flags=(*own, *flags))
 
     def api(self, path: str, **query: str) -> Any:
         """`data` of the answer of /api/v1/`path`. Raises ServerError with the error Prometheus gives."""
