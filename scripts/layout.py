@@ -33,6 +33,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVISIONING = ROOT / "grafana" / "provisioning"
 PAGES = ROOT / "grafana" / "dashboards" / "generated"
 
+LINKS = "http://localhost:3002/"
+"""How the generated rules begin a link to a dashboard."""
+
 Tree = dict[PurePosixPath, bytes]
 """What is to stand under the output directory: relative path -> content."""
 
@@ -63,7 +66,7 @@ class Choice:
 def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, main: bool, text: bool) -> Tree:
     """One Grafana's files below `at`.
 
-    interval: of Prometheus's scrapes. main: the pages without text, and the alert rules. text: the pages with text.
+    interval: of Prometheus's scrapes. main: the pages without text. text: the pages with text.
     """
     tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
     provisioning = at / "provisioning"
@@ -81,12 +84,9 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, main: bool
         # A provider without pages would log an error every half minute.
         if kind in kinds and any((PAGES / kind / provider.stem.removesuffix("-text")).glob("*.json")):
             tree[provisioning / "dashboards" / provider.name] = provider.read_bytes()
-    # Grafana reports each of its folders that is missing; every alert rule is evaluated in one place only.
+    # Grafana reports each of its folders that is missing.
     for folder in ("datasources", "dashboards", "alerting", "plugins", "notifiers"):
         tree[provisioning / folder / "empty.yml"] = b"apiVersion: 1\n"
-    if main:
-        for rules in choice.files(PROVISIONING / "alerting", "*.yml"):
-            tree[provisioning / "alerting" / rules.name] = rules.read_bytes()
     tree[at / "dashboards" / "home.json"] = home_page(main=main)
     return tree
 
@@ -122,11 +122,20 @@ def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> T
         tree[server / "web.yml"] = web_yml(server.name, addresses)
         tree[server / "client.yml"] = client_yml(addresses)
     for rules in choice.files(ROOT / "prometheus" / "rules", "*.yml"):
-        tree[prometheus / "rules" / rules.name] = rules.read_bytes()
+        tree[prometheus / "rules" / rules.name] = linked(rules, options.grafana)
     interval, text = duration(config.scrape_interval), options.text == "together"
     tree |= grafana_tree(choice, PurePosixPath("grafana"), interval=interval, main=True, text=text)
     tree |= grafana_tree(choice, PurePosixPath("grafana-restricted"), interval=interval, main=False, text=True)
+    # In the main one only: what two evaluate comes twice.
+    alerting = PurePosixPath("grafana", "provisioning", "alerting")
+    for rules in choice.files(PROVISIONING / "alerting", "*.yml"):
+        tree[alerting / rules.name] = linked(rules, options.grafana)
     return tree
+
+
+def linked(rules: Path, grafana: str) -> bytes:
+    """Alert rules, with their links to dashboards leading where people reach Grafana."""
+    return rules.read_bytes().replace(LINKS.encode(), grafana.rstrip("/").encode() + b"/")
 
 
 def split(words: str) -> list[str]:
@@ -177,6 +186,7 @@ def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--exporters", default=default("EXPORTERS", "exporter:9464"), help="host:port,host:port")
     parser.add_argument("--prometheus", default=default("PROMETHEUS", "prometheus:9090"), help="host:port")
     parser.add_argument("--alertmanager", default=default("ALERTMANAGER", "alertmanager:9093"), help="host:port")
+    parser.add_argument("--grafana", default=default("GRAFANA", LINKS), help="where people reach Grafana, for links")
     parser.add_argument("--tls-ca", default=default("TLS_CA", ""), help="certificate authority file; none: plain http")
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -120,6 +121,16 @@ def test_prometheus_is_told_the_addresses_and_the_interval(checkout: Checkout) -
     assert config["global"] == {"scrape_interval": "5s", "scrape_timeout": "5s", "evaluation_interval": "5s"}
     source = checkout.document("grafana/provisioning/datasources/prometheus.yml")["datasources"][0]
     assert source["jsonData"]["timeInterval"] == "5s"
+
+
+@pytest.mark.parametrize("place", ["https://grafana.example.org", "https://grafana.example.org/", ""])
+def test_alerts_link_to_where_people_reach_grafana(checkout: Checkout, place: str) -> None:
+    for file in ("prometheus/rules/her.yml", "grafana/provisioning/alerting/her.yml"):
+        (checkout.folder / file).write_text("dashboard: http://localhost:3002/d/her-overview?x=y\n")
+    checkout.lay_out(environment={"STACK_GRAFANA": place})
+    expected = f"{place.rstrip('/') or 'http://localhost:3002'}/d/her-overview?x=y"
+    for file in ("prometheus/rules/her.yml", "grafana/provisioning/alerting/her.yml"):
+        assert checkout.document(file) == {"dashboard": expected}
 
 
 @pytest.mark.parametrize("seconds", [0.5, 5, 15, 60])
@@ -246,3 +257,7 @@ def test_it_lays_out_the_repository_itself(tmp_path: Path) -> None:
         for folder in (ROOT / "grafana/dashboards/generated" / kind).glob("*"):
             name = folder.name if kind == "main" else f"{folder.name}-text"
             assert f"{name}.yml" in providers, f"no provider shows generated/{kind}/{folder.name}"
+    # What the layout turns into the address people use must be what the rules are made with.
+    for rules in (ROOT / "prometheus/rules").glob("*.yml"):
+        for link in re.findall(r"(?m)^ +dashboard: (.*)$", rules.read_text()):
+            assert link.strip("'\"").startswith("http://localhost:3002/"), link

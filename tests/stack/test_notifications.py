@@ -73,9 +73,10 @@ def test_its_end_is_mailed_too(alertmanager: Alertmanager, smtp_sink: MailSink) 
 def test_a_blind_exporter_keeps_silence_alerts_of_its_own_deployment_quiet(alertmanager: Alertmanager) -> None:
     alertmanager.post(
         [
-            alert("HerSourceBlind", HER, severity="critical"),
+            alert("ObservatorySourceBlind", HER, severity="critical"),
             alert("HerSilent", HER, severity="critical"),
             alert("HerIdle", HER, severity="info"),
+            alert("HerNeverSeen", HER, severity="warning"),
             alert("HerSilent", OTHER, severity="critical"),
             alert("HerJobsFail", HER, severity="warning"),
         ]
@@ -85,8 +86,8 @@ def test_a_blind_exporter_keeps_silence_alerts_of_its_own_deployment_quiet(alert
         found = [held for held in alertmanager.alerts() if held["status"]["inhibitedBy"]]
         return {(held["labels"]["alertname"], held["labels"]["deployment"]) for held in found}
 
-    until(lambda: len(alertmanager.alerts()) == 5 and quiet())
-    assert quiet() == {("HerSilent", "default"), ("HerIdle", "default")}
+    until(lambda: len(alertmanager.alerts()) == 6 and quiet())
+    assert quiet() == {(name, "default") for name in ("HerSilent", "HerIdle", "HerNeverSeen")}
 
 
 def test_the_graver_of_two_levels_of_one_alert_is_enough(alertmanager: Alertmanager) -> None:
