@@ -134,7 +134,8 @@ def _growth(before: Place, seen: Seen, rules: Rules) -> int | None:
 def _overlap(before: Place, seen: Seen, growth: int | None, rules: Rules) -> Alignment | None:
     found = _aligned(before, seen, growth, rules)
     # Where entries passed unread the memory has holes; any entry in both windows is known all the same.
-    if not rules.repeats and _many(before) and (found.rolled_back > 0 if found is not None else seen.complete):
+    doubtful = found.rolled_back > 0 if found is not None else seen.complete
+    if doubtful and not rules.repeats and _many(before):
         known = align_distinct(before.hashes, seen.hashes, delta=growth)
         if known is not None and (found is None or known.new < found.new):
             return known

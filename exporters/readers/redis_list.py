@@ -67,6 +67,8 @@ class RedisList:
     max_poll_bytes: int = 8 * 1024 * 1024
     max_batch_records: int = 1000
     _target: Target = field(init=False, repr=False)
+    # The runner hands back the very cursor it was given: its 2000 hashes need not be decoded at each poll.
+    _decoded: list[tuple[Json, Place | None]] = field(init=False, repr=False, default_factory=lambda: [(None, None)])
     _unmeasured: list[weakref.ref[redis.Redis]] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,12 +85,15 @@ class RedisList:
         lost: exact with a companion; without one, only entries that were seen and trimmed before they were emitted.
         totals: empty when nothing moved.
         """
-        before = list_cursor.decode(cursor)
+        known, place = self._decoded[0]
+        before = place if cursor is known else list_cursor.decode(cursor)
         reading = self.read_place(connection, before)
         unchanged = reading.place == before
+        next_cursor = cursor if unchanged else list_cursor.encode(reading.place)
+        self._decoded[0] = (next_cursor, reading.place)
         return Batch(
             records=reading.records,
-            next_cursor=cursor if unchanged else list_cursor.encode(reading.place),
+            next_cursor=next_cursor,
             as_of=now,
             lost=reading.lost,
             gap=reading.gap,
@@ -114,7 +119,7 @@ class RedisList:
         if before is not None and same and (large or not before.pending):
             step = stay(before, seen.counters)
         else:
-            step = self._step(before, looks)
+            step = self._step(before, looks, self._pushed(before, seen))
         return _emitted(step, looks, records or self.max_batch_records, size or self.max_poll_bytes)
 
     def _same(self, before: Place, seen: Glance) -> bool:
@@ -125,11 +130,18 @@ class RedisList:
             return False
         return seen.head is None or self._target.hashed(seen.head) == before.hashes[0]
 
-    def _step(self, before: Place | None, looks: AtOnce | OneByOne) -> Step:
+    def _pushed(self, before: Place | None, seen: Glance) -> int:
+        """How many entries the companion says are new; 0 where it cannot say."""
+        then = before.counters.get(self.companion) if before is not None and self.companion is not None else None
+        now = seen.counters[self.companion] if self.companion is not None else None
+        return max(0, now - then) if then is not None and now is not None else 0
+
+    def _step(self, before: Place | None, looks: AtOnce | OneByOne, pushed: int) -> Step:
         single = isinstance(looks, OneByOne)
         depth = self._target.rules.depth
         pending = before.pending if before is not None else depth
-        count = _FIRST_SINGLES if single else max(FIRST_LOOK, pending + PROOF)
+        enough = min(pushed, depth) + PROOF
+        count = max(_FIRST_SINGLES, enough) if single else max(FIRST_LOOK, pending + enough)
         while True:
             seen = looks.look(count)
             step = account(before, seen, self._target.rules)
