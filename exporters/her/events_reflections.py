@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
 from exporters.core.errors import Rejected
 from exporters.her.record import load
+
+# Python also reads 20260222 and week dates, which HER does not write.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,7 @@ def parse_reflection(raw: bytes) -> Reflection:
     fields = load(raw)
     day = fields.need_name("date")
     try:
-        # Of all ISO forms HER writes this one.
-        parsed = date.fromisoformat(day) if len(day) == len("2026-02-22") and day[4] == "-" else None
+        parsed = date.fromisoformat(day) if _DAY.fullmatch(day) else None
     except ValueError:
         parsed = None
     if parsed is None:
