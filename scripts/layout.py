@@ -63,10 +63,10 @@ class Choice:
                 yield path
 
 
-def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, main: bool, text: bool) -> Tree:
+def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool, main: bool, text: bool) -> Tree:
     """One Grafana's files below `at`.
 
-    interval: of Prometheus's scrapes. main: the pages without text. text: the pages with text.
+    interval: of Prometheus's scrapes. tls: the servers it asks speak it. main, text: pages without text, and with.
     """
     tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
     provisioning = at / "provisioning"
@@ -78,6 +78,9 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, main: bool
         if text or not source.stem.endswith("-text"):
             # From the same file as Prometheus's own: apart, rate() would see too few samples.
             content = source.read_bytes().replace(b"$PROMETHEUS_SCRAPE_INTERVAL", interval.encode())
+            # Not from Grafana's environment: a variable is always text there, and text where it wants a boolean makes
+            # every query end in a panic (Grafana 10.1).
+            content = content.replace(b"$SERVERS_SPEAK_TLS", b"true" if tls else b"false")
             tree[provisioning / "datasources" / source.name] = content
     for provider in choice.files(PROVISIONING / "dashboards", "*.yml"):
         kind = "restricted" if provider.stem.endswith("-text") else "main"
@@ -123,9 +126,9 @@ def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> T
         tree[server / "client.yml"] = client_yml(addresses)
     for rules in choice.files(ROOT / "prometheus" / "rules", "*.yml"):
         tree[prometheus / "rules" / rules.name] = linked(rules, options.grafana)
-    interval, text = duration(config.scrape_interval), options.text == "together"
-    tree |= grafana_tree(choice, PurePosixPath("grafana"), interval=interval, main=True, text=text)
-    tree |= grafana_tree(choice, PurePosixPath("grafana-restricted"), interval=interval, main=False, text=True)
+    interval, text, tls = duration(config.scrape_interval), options.text == "together", bool(options.tls_ca)
+    tree |= grafana_tree(choice, PurePosixPath("grafana"), interval=interval, tls=tls, main=True, text=text)
+    tree |= grafana_tree(choice, PurePosixPath("grafana-restricted"), interval=interval, tls=tls, main=False, text=True)
     # In the main one only: what two evaluate comes twice.
     alerting = PurePosixPath("grafana", "provisioning", "alerting")
     for rules in choice.files(PROVISIONING / "alerting", "*.yml"):
