@@ -1,0 +1,19 @@
+"""THE registration: one line per system, and every declared metric and measurement over all of them."""
+
+from __future__ import annotations
+
+from exporters.core import health, llm
+from exporters.core.contract import System
+from exporters.core.measurement import Measurement
+from exporters.core.metric import Metric
+from exporters.her.system import HER
+
+SYSTEMS: tuple[System, ...] = (HER,)
+
+METRICS: tuple[Metric, ...] = (
+    *health.METRICS,
+    *llm.FAMILIES,
+    *(metric for system in SYSTEMS for metric in system.metrics),
+)
+
+MEASUREMENTS: tuple[Measurement, ...] = tuple(m for system in SYSTEMS for m in system.measurements)
