@@ -28,7 +28,8 @@ ALERTS: tuple[Alert, ...] = (
         "The scheduler wrote no heartbeat for more than five minutes, though its Redis can be read. An idle HER writes"
         " one every minute; this one is dead, or blocked for that long.",
         "her-overview",
-        wait="1m",
+        # Right after an outage of Redis the newest heartbeat is as old as the outage; the next takes up to a minute.
+        wait="2m",
     ),
     Alert(
         "HerNeverSeen",
