@@ -1,4 +1,4 @@
-"""Three HERs and one exporter: one goes out of sight, one dies, one idles. Each fires what is true of it, and only that.
+"""Three HERs, one exporter: one goes out of sight, one dies, one idles. What fires is true of it, and nothing else.
 
 Real Redis, `observatory serve`, real Prometheus with the generated rules. Time runs faster: a minute takes two and
 a half seconds, for the heartbeats as for every range, wait and threshold of age in the rules.
