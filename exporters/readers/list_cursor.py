@@ -13,7 +13,7 @@ from hashlib import blake2b
 from exporters.core.contract import Json
 from exporters.core.errors import StreamError
 from exporters.readers.list_alignment import HASH_BYTES
-from exporters.readers.list_ledger import Place
+from exporters.readers.list_place import Place
 
 VERSION = 1
 _LONGEST_KEY = 64  # what BLAKE2b takes

@@ -16,7 +16,7 @@ import redis
 
 from exporters.core.errors import StreamError
 from exporters.readers.list_cursor import RecordHash
-from exporters.readers.list_ledger import Counters, Rules, Seen
+from exporters.readers.list_place import Counters, Rules, Seen
 from exporters.readers.redis_client import Command, reply_of, transaction
 
 _COUNT = re.compile(rb"[0-9]{1,19}")

@@ -22,8 +22,9 @@ from exporters.core.contract import Batch, Json
 from exporters.core.errors import StreamError
 from exporters.readers import list_cursor
 from exporters.readers.list_cursor import RecordHash
-from exporters.readers.list_ledger import PROOF, Place, Rules, Step, account, stay
+from exporters.readers.list_ledger import account, stay
 from exporters.readers.list_looks import AtOnce, Glance, OneByOne, Target, glance
+from exporters.readers.list_place import PROOF, Place, Rules, Step
 from exporters.readers.redis_client import exchange
 
 FIRST_LOOK = 32

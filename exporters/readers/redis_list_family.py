@@ -16,7 +16,7 @@ from exporters.core.contract import Batch, Json
 from exporters.core.errors import StreamError
 from exporters.readers import list_cursor
 from exporters.readers.list_cursor import RecordHash
-from exporters.readers.list_ledger import Place
+from exporters.readers.list_place import Place
 from exporters.readers.redis_keyspace import Keyspace
 from exporters.readers.redis_list import RedisList
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from exporters.readers.list_ledger import HISTORY, Place, Rules, Seen, Step, account, stay
+from exporters.readers.list_ledger import account, stay
+from exporters.readers.list_place import HISTORY, Place, Rules, Seen, Step
 
 COUNTER = "pushes"
 WEIGHT = "weight"
@@ -108,6 +109,7 @@ PLAIN = st.lists(POLLS | PUSHES, max_size=30)
 ACCIDENTS = st.sampled_from(["save", "restore", "delete", "flush"]).map(lambda name: (name, 0, False))
 
 
+@settings(deadline=None)
 @given(cap=st.integers(1, 12), actions=PLAIN, payloads=st.none() | st.integers(1, 3), early=st.integers(0, 40))
 def test_emitted_plus_lost_is_what_the_writer_pushed(
     cap: int, actions: Sequence[tuple[str, int, bool]], payloads: int | None, early: int
@@ -133,6 +135,7 @@ def test_emitted_plus_lost_is_what_the_writer_pushed(
         assert reader.emitted == sorted(set(map(int, map(str, reader.emitted))))
 
 
+@settings(deadline=None)
 @given(cap=st.integers(1, 12), actions=PLAIN)
 def test_without_a_companion_nothing_is_missed_unsaid(cap: int, actions: Sequence[tuple[str, int, bool]]) -> None:
     writer, reader = reader_of(cap, companion=False)
@@ -152,6 +155,7 @@ def test_without_a_companion_nothing_is_missed_unsaid(cap: int, actions: Sequenc
     assert len(set(reader.emitted)) == len(reader.emitted)
 
 
+@settings(deadline=None)
 @given(
     cap=st.integers(1, 20),
     actions=st.lists(POLLS | PUSHES | ACCIDENTS, max_size=40),

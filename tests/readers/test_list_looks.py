@@ -7,8 +7,8 @@ import redis
 
 from exporters.core.errors import StreamError
 from exporters.readers.list_cursor import RecordHash
-from exporters.readers.list_ledger import Rules
 from exporters.readers.list_looks import OneByOne, Target, glance
+from exporters.readers.list_place import Rules
 from tests.readers.lists import HASH_KEY, KEY, Pusher
 
 HASHED = RecordHash(HASH_KEY)
