@@ -13,7 +13,7 @@ from typing import Any
 from exporters.demo import programs
 from exporters.demo.grafana import locate
 from exporters.demo.loopback import Answer, answers, request
-from exporters.demo.process import Server
+from exporters.demo.process import Probe, Server
 from tests.stack.checkout import Checkout
 from tests.stack.compose import services
 
@@ -22,11 +22,17 @@ PASSWORD = "a-password-of-this-test"
 NOT_OURS = re.compile(r"logger=(migrator|plugin\.loader|local\.finder|modules|sqlstore\S*|live\S*) ")
 
 
+def basic_auth() -> dict[str, str]:
+    """The header that makes a request the administrator's."""
+    return {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
+
+
 class StackGrafana(Server):
     """`service` of docker-compose.yml over what `checkout` laid out for it.
 
     addresses: host:port of the servers as compose calls them (`influxdb:8086`) -> on this machine.
-    tokens: directory with writer/token, reader/token, text/token.
+    tokens: directory with writer/token, reader/token, text/token. env: variables of an override. secrets: contents
+    of files below /run/secrets by name; a password of this module for all others.
     """
 
     def __init__(
@@ -39,6 +45,8 @@ class StackGrafana(Server):
         addresses: Mapping[str, str] | None = None,
         tokens: Path | None = None,
         env: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        ready: Probe | None = None,
     ) -> None:
         self.port = port
         for part in ("data", "plugins", "secrets", *(f"tokens/{kind}" for kind in ("reader", "text"))):
@@ -57,7 +65,7 @@ class StackGrafana(Server):
         }
         for name, value in environment.items():
             for secret in re.findall(r"/run/secrets/(\w+)", value):
-                (folder / "secrets" / secret).write_text(PASSWORD)
+                (folder / "secrets" / secret).write_text((secrets or {}).get(secret, PASSWORD))
             replaced = value.replace("/run/secrets", str(folder / "secrets")).replace("/stack", str(laid_out))
             replaced = replaced.replace("/run/tokens", str(tokens or folder / "tokens"))
             for compose, here in (addresses or {}).items():
@@ -68,7 +76,7 @@ class StackGrafana(Server):
             service,
             [program, "server", "--config", laid_out / "grafana.ini", *(("--homepath", home) if home else ())],
             log=folder / "grafana.log",
-            ready=answers(port, "/api/health"),
+            ready=ready or answers(port, "/api/health"),
             env={**{name: None for name in os.environ if name.startswith("GF_")}, **environment},
         )
 
@@ -77,8 +85,7 @@ class StackGrafana(Server):
 
     def call(self, method: str, path: str, document: Any = None) -> Answer:
         """As the administrator."""
-        pair = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
+        headers = {**basic_auth(), "Content-Type": "application/json"}
         body = None if document is None else json.dumps(document)
         return request(self.port, path, method=method, headers=headers, body=body)
 

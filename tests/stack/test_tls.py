@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,10 +21,15 @@ from exporters.demo import programs
 from exporters.demo.loopback import Answer, request
 from exporters.demo.ports import free_port
 from exporters.demo.process import Probe, Server
+from tests.servers.fixtures import skip_without
 from tests.stack.checkout import make_checkout
 from tests.stack.compose import ROOT, secret_names, services
+from tests.stack.grafanas import PASSWORD, StackGrafana, basic_auth
+from tests.stack.test_grafana import ALWAYS, has_v1_no_more, speaks_v1
+from tests.stack.test_notifications import until
 
 TLS = services("docker-compose.tls.yml")
+USUAL = {"prometheus": 9090, "alertmanager": 9093}
 
 
 @pytest.fixture
@@ -68,10 +75,14 @@ def verify(certificates: Path, server: str, *how: str) -> None:
     subprocess.run(["openssl", "verify", "-CAfile", authority, *how, certificate], capture_output=True, check=True)
 
 
-def over_tls(port: int, path: str, ca: Path) -> Answer:
+def over_tls(
+    port: int, path: str, ca: Path, *, document: Any = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """GET, or POST of a JSON document."""
     trust = ssl.create_default_context(cafile=str(ca))
     with closing(http.client.HTTPSConnection("localhost", port, timeout=5, context=trust)) as connection:
-        connection.request("GET", path)
+        body = None if document is None else json.dumps(document)
+        connection.request("POST" if body else "GET", path, body=body, headers=dict(headers or {}))
         answer = connection.getresponse()
         return Answer(answer.status, answer.read())
 
@@ -145,6 +156,51 @@ def test_the_health_check_of_prometheus_passes_over_tls(stack: dict[str, int], t
     command = [part.replace("/stack/", f"{tmp_path}/checkout/out/prometheus/") for part in check[1:]]
     command = [part.replace("localhost:9090", f"localhost:{stack['prometheus']}") for part in command]
     subprocess.run(command, capture_output=True, check=True, timeout=20, env={"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.real_grafana
+def test_grafana_speaks_tls_and_reaches_both(stack: dict[str, int], certificates: Path, tmp_path: Path) -> None:
+    skip_without("grafana")
+    ca, port = certificates / "ca.crt", free_port()
+    checkout = make_checkout(tmp_path / "grafana-checkout")
+    (checkout.folder / "grafana/provisioning/alerting/her.yml").write_text(yaml.safe_dump(ALWAYS))
+    checkout.lay_out()
+    grafana = StackGrafana(
+        tmp_path / "grafana",
+        port,
+        checkout,
+        addresses={f"{name}:{usual}": f"localhost:{stack[name]}" for name, usual in USUAL.items()},
+        env=TLS["grafana"]["environment"],
+        secrets={
+            "tls_ca": ca.read_text(),
+            **{f"tls_grafana_{end}": (certificates / f"grafana.{end}").read_text() for end in ("crt", "key")},
+        },
+        ready=lambda: over_tls(port, "/api/health", ca).status == http.client.OK,
+    )
+    with grafana:
+        query = {"refId": "A", "datasource": {"uid": "prometheus"}, "expr": "vector(42)", "instant": True}
+        asked = {"from": "now-5m", "to": "now", "queries": [query]}
+        headers = {**basic_auth(), "Content-Type": "application/json"}
+        assert "42" in over_tls(port, "/api/ds/query", ca, document=asked, headers=headers).text
+        status = "/api/alertmanager/alertmanager/api/v2/status"
+        assert over_tls(port, status, ca, headers=headers).json()["versionInfo"]
+        # Grafana up to 10.3 hands its alerts to an interface that Alertmanager has no more since 0.27.
+        version = over_tls(stack["alertmanager"], "/api/v2/status", ca).json()["versionInfo"]["version"]
+        if not (speaks_v1(over_tls(port, "/api/health", ca).json()["version"]) and has_v1_no_more(version)):
+            until(lambda: over_tls(stack["alertmanager"], "/api/v2/alerts", ca).json(), 60)
+        words = {"user": "admin", "password": PASSWORD}
+        cookies = over_tls_cookies(port, ca, words)
+        assert all("Secure" in cookie for cookie in cookies if cookie.startswith("grafana_session"))
+        assert grafana.complaints() == []
+
+
+def over_tls_cookies(port: int, ca: Path, words: Mapping[str, str]) -> list[str]:
+    trust = ssl.create_default_context(cafile=str(ca))
+    with closing(http.client.HTTPSConnection("localhost", port, timeout=5, context=trust)) as connection:
+        connection.request("POST", "/login", body=json.dumps(words), headers={"Content-Type": "application/json"})
+        found = connection.getresponse().headers.get_all("Set-Cookie", [])
+    assert found
+    return found
 
 
 def test_without_tls_nobody_is_answered(stack: dict[str, int]) -> None:
