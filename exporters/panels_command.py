@@ -1,4 +1,4 @@
-"""`observatory panels`: ask every panel's query, and list the panels that are empty, zero without being marked, or fail."""
+"""`observatory panels`: ask every panel's query, and list the panels that are empty, zero without a mark, or fail."""
 
 from __future__ import annotations
 

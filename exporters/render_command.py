@@ -1,4 +1,4 @@
-"""`observatory render`: write dashboards, rules and docs/metrics.md from the code, or check that they are what it says."""
+"""`observatory render`: write dashboards, rules and docs/metrics.md from the code, or check that they match it."""
 
 from __future__ import annotations
 

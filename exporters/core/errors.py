@@ -1,12 +1,18 @@
 """Every exception of LLM Observatory.
 
 ObservatoryError
-├── DeclarationError      a metric, label or measurement that cannot be right (raised at import)
-├── ConfigError           the configuration; lists every problem at once
-├── StateError            the state file: locked, newer than this program, damaged
-├── Rejected              one record that does not parse; counted by reason, never fatal
-├── StreamError           one stream or probe cannot be read (wrong type, no permission, missing table)
-└── SourceDown            the whole source cannot be reached (refused, timed out, wrong password)
+├── DeclarationError         a metric, label or measurement that cannot be right (raised at import)
+├── ConfigError              the configuration; lists every problem at once
+├── StateError               the state file: locked, newer than this program, damaged
+├── Rejected                 one record that does not parse; counted by reason, never fatal
+├── StreamError              one stream or probe cannot be read (wrong type, no permission, missing table)
+├── SourceDown               the whole source cannot be reached (refused, timed out, wrong password)
+├── ListenError              an address to serve on is taken or not ours           (core.web_listen)
+├── Unencodable              a point that no line protocol can carry               (core.line_protocol)
+├── TokenUnreadable          the InfluxDB token's file is missing or holds none    (core.influx_endpoint)
+├── SetUpFailed              InfluxDB's buckets or tokens could not be made        (core.influx_setup)
+├── ExportError              `observatory export`: the server did not answer       (exporters.export)
+└── DemoError, ServerError, StoppingError, ReleaseUnavailableError, UnsafeArchiveError     (exporters.demo)
 """
 
 from __future__ import annotations

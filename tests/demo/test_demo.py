@@ -149,7 +149,7 @@ def test_grafana_reaches_influxdb_with_both_tokens(demo: Running) -> None:
     skip_without("grafana")
     password = (demo.folder / "secrets" / "grafana_password").read_text()
     pair = base64.b64encode(f"admin:{password}".encode()).decode()
-    for uid in ("influxdb", "influxdb-text"):
+    for uid in ("prometheus", "influxdb", "influxdb-text"):
         path = f"/api/datasources/uid/{uid}/health"
         health = request(demo.port("Grafana"), path, headers={"Authorization": f"Basic {pair}"})
         assert health.json().get("status") == "OK", health.text
