@@ -7,6 +7,9 @@
     anything else, or no answer       keep, and come back later: also for 401, 403 and 404, because a wrong token or a
                                       forgotten bucket must not cost data
 
+The server's own count of a partial write leaves out points that are too old as soon as others conflict (2.9.1): lines
+older than their bucket's retention are therefore taken out here, and counted, before they are sent.
+
 A line that is sent again is the same bytes with the same timestamp, so InfluxDB stores it once.
 """
 

@@ -25,7 +25,6 @@ def test_points_are_read_back_by_promql(victoriametrics: VictoriaMetrics, tmp_pa
     token.write_text("not-looked-at")
     file = OutboxFile(tmp_path / "outbox.sqlite")
     now = time.time_ns() // 10**9 * 10**9
-    # VictoriaMetrics does not understand escapes inside quoted tag values alone; names with blanks are fine.
     file.append(
         OutboxLine("her", at, encode("her_decision", {"source": kind, "deployment": "a b,c=d"}, fields, at))
         for at, kind, fields in (

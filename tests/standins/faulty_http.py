@@ -72,6 +72,7 @@ class FaultyServer:
         self._lock = threading.Lock()
         self._faults: list[_Fault] = []
         self._mode: Mode = "healthy"
+        self._next_mode: tuple[int, Mode] | None = None
         self._released = threading.Event()
         self._sockets: set[socket.socket] = set()
         self.max_body_bytes: int | None = None
@@ -118,8 +119,15 @@ class FaultyServer:
         """What happens to write requests from now on. Leaving a hanging mode ends the connections that hang."""
         with self._lock:
             self._mode = mode
+            self._next_mode = None
             self._released.set()
             self._released = threading.Event()
+
+    def mode_after(self, posts: int, mode: Mode) -> None:
+        """Healthy for this many write requests, and then this."""
+        self.mode("healthy")
+        with self._lock:
+            self._next_mode = (posts, mode)
 
     def statuses(self, bucket: str | None = None) -> list[int]:
         """The statuses of all write requests so far, 0 where none was given."""
@@ -131,6 +139,7 @@ class FaultyServer:
             return self._handle(request)
         bucket = request.query.get("bucket", "")
         with self._lock:
+            self._advance()
             mode, released = self._mode, self._released
             reply = self._scripted(bucket)
         too_large = self.max_body_bytes is not None and len(request.body) > self.max_body_bytes
@@ -144,6 +153,13 @@ class FaultyServer:
         if mode in {"hang", "store_then_hang"}:
             released.wait(HANG_SECONDS)
         return answered
+
+    def _advance(self) -> None:
+        if self._next_mode is not None:
+            left, mode = self._next_mode
+            self._next_mode = (left - 1, mode)
+            if left <= 0:
+                self._mode, self._next_mode = mode, None
 
     def _scripted(self, bucket: str) -> Reply | None:
         for fault in self._faults:
