@@ -395,3 +395,69 @@ def test_a_short_overlap_of_repeated_payloads_proves_nothing() -> None:
     step = account(before, Seen(cur, 61, {}, complete=True), rules)
     assert step is not None
     assert (step.place.pending, step.gap) == (60, True)
+
+
+def test_pending_entries_that_are_taken_back_are_lost() -> None:
+    writer, reader = reader_of(50)
+    writer.push(5)
+    writer.save()
+    writer.push(5)
+    reader.poll(2)
+    writer.restore()
+    step = reader.poll()
+    assert (step.gap, step.lost) == (True, 5)
+    assert (len(reader.emitted), reader.lost) == (5, 5)
+
+
+@pytest.mark.parametrize("companion", [True, False])
+def test_entries_that_passed_unread_and_come_into_sight_again_double_nothing(companion: bool) -> None:  # noqa: FBT001
+    """Entry 20 passed unread. Files from when 21 was the newest show it between 19 and 21, which are both known."""
+    writer, reader = reader_of(15, companion=companion)
+    for _ in range(20):
+        writer.push(1)
+        reader.poll()
+    writer.push(2)
+    writer.save()
+    writer.push(14)
+    reader.poll()
+    writer.restore()
+    step = reader.poll()
+    assert (step.gap, step.place.pending) == (True, 0)
+    writer.push(1)
+    reader.poll()
+    assert reader.emitted == [*range(20), *range(21, 37)]
+
+
+def test_a_young_list_that_lost_an_entry_and_is_taken_back_doubles_nothing() -> None:
+    """What passed unread keeps its place in the memory, so that the counter still fits."""
+    writer, reader = reader_of(3)
+    writer.push(3)
+    writer.save()
+    reader.poll()
+    writer.push(4)
+    assert reader.poll().lost == 1
+    writer.restore()
+    assert reader.poll().gap
+    assert reader.emitted == [0, 1, 2, 4, 5, 6]
+
+
+def test_where_stretches_repeat_the_counter_is_believed() -> None:
+    """The same fifty entries again, in the same order: only the counter knows that they are new."""
+    writer, reader = reader_of(50, payloads=50, repeats=True)
+    writer.push(50)
+    reader.poll()
+    writer.push(100)
+    step = reader.poll()
+    assert (len(reader.emitted), reader.lost, step.gap) == (100, 50, False)
+
+
+def test_an_accumulator_that_fell_tells_a_reset_from_a_burst() -> None:
+    """The counter has passed its old value again, by as much as a burst would; the sum of weights has not."""
+    writer, reader = reader_of(50)
+    writer.push(10)
+    writer.weight += 5000
+    reader.poll()
+    writer.flush()
+    writer.push(60)
+    step = reader.poll()
+    assert (step.gap, step.lost, step.totals) == (True, 10, {COUNTER: 60, WEIGHT: 600})
