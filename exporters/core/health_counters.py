@@ -18,19 +18,20 @@ class HealthCounters:
     """Counters, gauges and histograms of the exporter itself. Safe for threads."""
 
     def __init__(self, store: SeriesStore, checkpoint: Checkpoint) -> None:
-        self.feed = Feed(HEALTH, caught_up=True, fresh_until=float("inf"))
+        self.feed = Feed(HEALTH, fresh_until=float("inf"))
         self._store = store
         self._checkpoint = checkpoint
         self._lock = threading.Lock()
         self._dirty: set[tuple[Metric, Values]] = set()
 
     def load(self, metrics: Iterable[Metric]) -> None:
-        """Show what was counted before a restart."""
+        """Show what was counted before a restart, at once; what is new from here on shows 0 first."""
         known = {metric.name: metric for metric in metrics}
         for stored in self._checkpoint.series(HEALTH):
             metric = known.get(stored.metric)
             if metric is not None and len(stored.values) == len(metric.labels):
                 self._store.put(self.feed, metric, stored.values, stored.value)
+        self.feed.caught_up = True
 
     def start(self, metric: Metric, *values: str) -> None:
         """Make the counter exist at 0 unless it does."""
