@@ -263,3 +263,13 @@ def test_a_hash_key_that_protects_nothing_is_refused() -> None:
 def test_the_system_is_what_the_registry_needs() -> None:
     assert (HER.name, HER.title, HER.settings) == ("her", "HER", HerSettings)
     assert HER.sources(settings(), HASH_KEY)[0].name == "redis"
+
+
+README = Path(__file__).parents[2] / "exporters" / "her" / "README.md"
+
+
+def test_the_readme_names_every_stream_every_probe_and_the_grant() -> None:
+    text = README.read_text()
+    assert [name for name in STREAMS if f"stream `{name}`" not in text] == []
+    assert [name for name in PROBES if f"probe `{name}`" not in text] == []
+    assert GRANT in text
