@@ -90,7 +90,7 @@ def test_wrong_password_and_a_rotated_one(redis_server: Redis, tmp_path: Path) -
     with Exporter(tmp_path / "exporter", redis_server) as exporter:
         before = exporter.until_read()
         client.config_set("requirepass", "another-one-of-the-test")
-        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        client.client_kill_filter(_type="normal", skipme=True)
         exporter.until(lambda s: up(s) == 0, "source_up falls", 40)
         scrape = exporter.until(
             lambda s: s.total("observatory_source_errors_total", reason="auth") >= 1, "the reason is told", 40
