@@ -1,0 +1,238 @@
+"""Tables: events from InfluxDB, one per row; or systems, sources and the like from Prometheus, one per label set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from exporters.core.flux import Flux
+from exporters.core.label import Label
+from exporters.core.promql import Expr
+from grafana.dashboards._look import COUNT, TEXT, Limits, Unit, Word, mappings, meanings
+from grafana.dashboards._panel import Json, Panel
+from grafana.dashboards._query import Query, line
+
+_BLANK: Json = {"matcher": {"id": "byRegexp", "options": "/.*/"}, "properties": [{"id": "noValue", "value": ""}]}
+"""What a table says when it has no row would otherwise stand in every empty cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    name: a label, tag or field. title: the heading. asked: where the column is a number of its own, what is asked.
+    words: what values are called and how they are coloured. wide: pixels, 0 lets Grafana choose.
+    links: data links.
+    """
+
+    name: str
+    title: str
+    unit: Unit | None = None
+    asked: Expr | None = None
+    words: Mapping[float | str, Word] | None = None
+    limits: Limits | None = None
+    wide: int = 0
+    wrap: bool = False
+    links: tuple[Json, ...] = ()
+
+
+def column(label: Label | str, title: str, **look: Any) -> Column:
+    """A column for a label or tag (closed ones are coloured by meaning) or for a field."""
+    if isinstance(label, str):
+        return Column(label, title, **look)
+    look.setdefault("words", meanings(label.values or ()))
+    return Column(label.name, title, unit=look.pop("unit", TEXT), **look)
+
+
+def number(title: str, asked: Expr, unit: Unit = COUNT, **look: Any) -> Column:
+    """A column of numbers, one query of its own; rows are joined by the labels the queries have in common."""
+    return Column("", title, unit=unit, asked=asked, **look)
+
+
+def event_table(
+    title: str,
+    question: str,
+    asked: Flux,
+    columns: Sequence[Column],
+    *,
+    nothing: str = "",
+    width: int = 24,
+    height: int = 10,
+    **marks: Any,
+) -> Panel:
+    """The newest events, one per row, the time first. Sortable and filterable by column."""
+    shown = [Column("_time", "Time", wide=180), *columns]
+    return Panel(
+        kind="table",
+        title=title,
+        question=question,
+        queries=(line(asked),),
+        width=width,
+        height=height,
+        defaults=_cells(filterable=True),
+        overrides=(_BLANK, *(_override(c) for c in shown)),
+        options=_options([{"desc": True, "displayName": "Time"}]),
+        transformations=(_organize({c.name: c.title for c in shown}),),
+        nothing=nothing,
+        **marks,
+    )
+
+
+def label_table(
+    title: str,
+    question: str,
+    columns: Sequence[Column],
+    *,
+    asked: Expr | None = None,
+    sort_by: str = "",
+    descending: bool = False,
+    nothing: str = "",
+    width: int = 24,
+    height: int = 8,
+    **marks: Any,
+) -> Panel:
+    """One row per set of labels: the label columns, then one column per `number`.
+
+    asked: where there is no number to show, the series whose labels are the rows.
+    """
+    questions = [*([asked] if asked is not None else []), *(c.asked for c in columns if c.asked is not None)]
+    refs = [chr(ord("A") + i) for i in range(len(questions))]
+    values = iter(f"Value #{ref}" if len(refs) > 1 else "Value" for ref in refs)
+    shown = [replace(c, name=next(values)) if c.asked is not None else c for c in columns]
+    queries = tuple(replace(line(a), format="table", instant=True) for a in questions)
+    return Panel(
+        kind="table",
+        title=title,
+        question=question,
+        queries=tuple(Query(q.text, q.source, "", (), "table", instant=True) for q in queries),
+        width=width,
+        height=height,
+        defaults=_cells(filterable=False),
+        overrides=(_BLANK, *(_override(c) for c in shown)),
+        options=_options([{"desc": descending, "displayName": sort_by}] if sort_by else []),
+        transformations=(
+            *([{"id": "merge", "options": {}}] if len(refs) > 1 else []),
+            {"id": "filterFieldsByName", "options": {"include": {"names": [c.name for c in shown]}}},
+            _organize({c.name: c.title for c in shown}),
+        ),
+        nothing=nothing,
+        **marks,
+    )
+
+
+def totals_table(
+    title: str,
+    question: str,
+    tag: Label,
+    heading: str,
+    totals: Sequence[tuple[str, Flux]],
+    *,
+    nothing: str = "",
+    width: int = 12,
+    height: int = 10,
+    **marks: Any,
+) -> Panel:
+    """One row per value of a tag, one column per total: `events(…).total(…, by=(tag,), name=title)`."""
+    shown = [Column(tag.name, heading), *(Column(name, name, COUNT) for name, _ in totals)]
+    return Panel(
+        kind="table",
+        title=title,
+        question=question,
+        queries=tuple(line(asked) for _, asked in totals),
+        width=width,
+        height=height,
+        defaults=_cells(filterable=False),
+        overrides=(_BLANK, *(_override(c) for c in shown)),
+        options=_options([{"desc": True, "displayName": totals[0][0]}]),
+        transformations=({"id": "merge", "options": {}}, _organize({c.name: c.title for c in shown})),
+        nothing=nothing,
+        **marks,
+    )
+
+
+def counts_table(
+    title: str,
+    question: str,
+    field: str,
+    heading: str,
+    asked: Flux,
+    *,
+    nothing: str = "",
+    width: int = 12,
+    height: int = 10,
+    **marks: Any,
+) -> Panel:
+    """How often each text of a field occurs: `events(…).frequent(field)`."""
+    shown = [Column("_value", "Times", COUNT, wide=90), Column(field, heading, wrap=True)]
+    return Panel(
+        kind="table",
+        title=title,
+        question=question,
+        queries=(line(asked),),
+        width=width,
+        height=height,
+        defaults=_cells(filterable=False),
+        overrides=(_BLANK, *(_override(c) for c in shown)),
+        options=_options([]),
+        transformations=(_organize({c.name: c.title for c in shown}),),
+        nothing=nothing,
+        **marks,
+    )
+
+
+def _cells(*, filterable: bool) -> Json:
+    return {
+        "custom": {
+            "align": "auto",
+            "cellOptions": {"type": "auto"},
+            "filterable": filterable,
+            "inspect": False,
+            "minWidth": 60,
+        },
+        "mappings": [],
+        "thresholds": {"mode": "absolute", "steps": [{"color": "text", "value": None}]},
+    }
+
+
+def _options(sort: list[Json]) -> Json:
+    return {
+        "cellHeight": "sm",
+        "footer": {"countRows": False, "fields": "", "reducer": ["sum"], "show": False},
+        "showHeader": True,
+        "sortBy": sort,
+    }
+
+
+def _organize(titles: Mapping[str, str]) -> Json:
+    """Order and headings."""
+    return {
+        "id": "organize",
+        "options": {
+            "excludeByName": {},
+            "includeByName": {},
+            "indexByName": {name: index for index, name in enumerate(titles)},
+            "renameByName": dict(titles),
+        },
+    }
+
+
+def _override(c: Column) -> Json:
+    properties: list[Json] = []
+    if c.unit is not None:
+        properties.append({"id": "unit", "value": c.unit.grafana})
+        if c.unit.decimals is not None:
+            properties.append({"id": "decimals", "value": c.unit.decimals})
+    if c.words:
+        properties.append({"id": "mappings", "value": mappings(c.words)})
+    if c.limits is not None:
+        properties.append({"id": "thresholds", "value": {"mode": "absolute", "steps": c.limits.steps()}})
+    if c.words or c.limits is not None:
+        properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
+    elif c.wrap:
+        properties.append({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}})
+    if c.wide:
+        properties.append({"id": "custom.width", "value": c.wide})
+    if c.links:
+        properties.append({"id": "links", "value": list(c.links)})
+    return {"matcher": {"id": "byName", "options": c.title}, "properties": properties}

@@ -1,0 +1,29 @@
+"""HER's pages: the folder HER, and the restricted set that shows text."""
+
+from __future__ import annotations
+
+from grafana.dashboards import (
+    her_chats,
+    her_decisions,
+    her_executors,
+    her_jobs,
+    her_logs,
+    her_overview,
+    her_text,
+    her_traffic,
+)
+from grafana.dashboards.panels import Board
+
+BOARDS: tuple[Board, ...] = (
+    her_overview.BOARD,
+    her_logs.BOARD,
+    her_chats.BOARD,
+    her_executors.BOARD,
+    her_jobs.BOARD,
+    her_decisions.BOARD,
+    her_traffic.BOARD,
+    her_text.LOG_LINES,
+    her_text.CHATS,
+    her_text.EXECUTIONS,
+    her_text.DECISIONS,
+)
