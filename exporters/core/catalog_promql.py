@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     | (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
     | (?P<variable>\$\{[^}]*\}|\$\w+|\[\[\w+\]\])
     | (?P<number>(?:\d+(?:ms|[smhdwy]))+|0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)
-    | (?P<word>[A-Za-z_:][A-Za-z0-9_:]*)
+    | (?P<word>(?!:(?![A-Za-z_]))[A-Za-z_:][A-Za-z0-9_:]*)  # the colon of a subquery [24h:5m] begins no name
     | (?P<operator>=~|!~|!=|==|<=|>=|.)
     """,
     re.VERBOSE | re.DOTALL,
