@@ -56,6 +56,7 @@ class SourceLoop(threading.Thread, Generic[C]):
             prober = ProbeWorker(source, probe, runtime, admission)
             prober.load()
             self._items.append(_Item(prober, 0.0))
+        self._unread: list[_Item[C]] = []
         self._row = SourceRow(source.system, source.deployment, source.name, None, None, "")
         runtime.health.set(health.SOURCE_UP, 0.0, *self._labels)
         for reason in SOURCE_DOWN_REASONS:
@@ -99,6 +100,8 @@ class SourceLoop(threading.Thread, Generic[C]):
         try:
             if self._connection is None:
                 self._connection = self.source.connect()
+                now = time.monotonic()
+                self._unread = [item for item in self._items if item.due <= now]
             item = self._next(time.monotonic())
             if item is None:
                 self._succeeded()
@@ -107,7 +110,11 @@ class SourceLoop(threading.Thread, Generic[C]):
         except SourceDown as error:
             self._failed(error)
             return self._back_off()
-        self._succeeded()
+        # The source is up once everything has been looked at: a scrape that shows it up without its gauges would end
+        # the alerts that blindness has held.
+        self._unread = [other for other in self._unread if other is not item]
+        if not self._unread:
+            self._succeeded()
         return 0.0
 
     def _next(self, now: float) -> _Item[C] | None:

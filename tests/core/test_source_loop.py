@@ -55,7 +55,7 @@ def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
     words.say("1 red a")
     loop = started(runtime, words)
     until(lambda: exposed(runtime).get(RED) == 1, "first read")
-    assert loop.row.up is True
+    until(lambda: loop.row.up is True, "up")
 
     def refuse() -> None:
         raise SourceDown("refused", "127.0.0.1:1")
@@ -67,10 +67,33 @@ def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
     words.say("2 red a")
     words.fail = lambda: None
     until(lambda: exposed(runtime)[RED] == 2, "recovery without restart")
-    assert exposed(runtime)[UP] == 1
+    until(lambda: exposed(runtime)[UP] == 1, "up again")
     loop.stop()
     loop.join(5)
     assert not loop.is_alive()
+
+
+def test_it_is_not_up_before_everything_has_been_looked_at(runtime: Runtime) -> None:
+    """Up without its gauges, it would seem that what they told is over."""
+    words = Words()
+    words.say("1 red a")
+    release = threading.Event()
+
+    def slow(connection: Words, now: object) -> list[Sample]:
+        assert release.wait(30)
+        return depth(connection, now)
+
+    probe: Probe[Words] = Probe(name="depth", interval=60, collect=slow, feeds=(DEPTH,))
+    loop = SourceLoop(source(words, stream(interval=60), probes=(probe,)), runtime)
+    loop.start()
+    until(lambda: exposed(runtime).get(RED) == 1, "the stream is read")
+    assert exposed(runtime)[UP] == 0
+    assert DEPTH_LINE not in exposed(runtime)
+    release.set()
+    until(lambda: exposed(runtime)[UP] == 1, "up")
+    assert exposed(runtime)[DEPTH_LINE] == 1
+    loop.stop()
+    loop.join(5)
 
 
 def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Runtime) -> None:
@@ -97,7 +120,7 @@ def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Ru
     )
     until(lambda: exposed(runtime)[errors % ("wrong_type", "broken")] >= 2, "counted by reason")
     until(lambda: exposed(runtime)[errors % ("defect", "defective")] >= 2, "a defect is counted too")
-    assert exposed(runtime)[UP] == 1
+    assert exposed(runtime)[UP] == 1, "a probe that fails has been looked at"
     loop.stop()
     loop.join(5)
 
