@@ -82,7 +82,7 @@ class Observatory:
         )
         lost = hash_key.places_lost(self._checkpoint, key)
         if lost:
-            log.warning("another hash key than before: %d streams find their place again, a declared gap", len(lost))
+            log.warning("the hash key was changed: %d streams find their place again, a declared gap", len(lost))
         self._loops = [
             SourceLoop(source, runtime, rebase=lost)
             for system in served
@@ -106,7 +106,8 @@ class Observatory:
         for loop in self._loops:
             loop.stop()
         for loop in self._loops:
-            loop.join(max(0.0, deadline - time.monotonic()))
+            if loop.ident is not None:  # never started if the address to serve on was taken
+                loop.join(max(0.0, deadline - time.monotonic()))
         if self._drainer:
             self._drainer.stop(max(0.5, deadline - time.monotonic()))
         self._health.flush()

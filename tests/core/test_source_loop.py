@@ -162,3 +162,75 @@ def test_what_has_more_does_not_starve_what_is_due(runtime: Runtime) -> None:
     assert len(order) > 3
     loop.stop()
     loop.join(5)
+
+
+def test_one_that_ends_the_connection_cannot_keep_its_siblings_from_being_read(runtime: Runtime) -> None:
+    """An answer too large for the time limit, say: each read of it ends the connection, a new one is let in."""
+    words = Words()
+    words.say("1 red a")
+
+    def too_large(connection: Words, now: object) -> list[Sample]:
+        raise SourceDown("timeout", "no answer in time")
+
+    large: Probe[Words] = Probe(name="large", interval=0.02, collect=too_large, feeds=())
+    small: Probe[Words] = Probe(name="depth", interval=0.02, collect=depth, feeds=(DEPTH,))
+    loop = SourceLoop(source(words, stream(interval=0.02), probes=(large, small)), runtime)
+    loop.start()
+    until(lambda: exposed(runtime).get(DEPTH_LINE) == 1, "what comes after it is read")
+    words.say("2 red a")
+    until(lambda: exposed(runtime)[RED] == 2, "what comes before it is read on")
+    errors = 'observatory_stream_errors_total{deployment="default",reason="timeout",source="words",stream="large"'
+    until(lambda: exposed(runtime)[errors + ',system="tiny"}'] >= 2, "it is counted as its own trouble")
+    until(lambda: exposed(runtime)[UP] == 1, "the source is up")
+    assert "large: timeout" in loop.row.note
+    loop.stop()
+    loop.join(5)
+
+
+def test_a_source_that_lets_in_and_answers_nothing_is_down(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime)[UP] == 1, "up")
+    connected = loop.source.connect
+
+    def refuse() -> None:
+        raise SourceDown("refused", "a replica that has lost its master")
+
+    def let_in() -> Words:
+        words.fail = lambda: None
+        try:
+            return connected()
+        finally:
+            words.fail = refuse
+
+    object.__setattr__(loop.source, "connect", let_in)
+    object.__setattr__(loop.source.probes[0], "collect", lambda connection, _: connection.fail())
+    words.fail = refuse
+    until(lambda: exposed(runtime)[UP] == 0, "down")
+    refused = 'observatory_source_errors_total{deployment="default",reason="refused",source="words",system="tiny"}'
+    until(lambda: exposed(runtime)[refused] >= 4, "counted as the source's")
+    assert exposed(runtime)[UP] == 0
+    loop.stop()
+    loop.join(5)
+
+
+def test_a_full_disk_stops_nothing_for_longer_than_it_lasts(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime).get(RED) == 1, "first read")
+    with runtime.checkpoint.read() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    words.say(*(f"{number} red {'x' * 1000}" for number in range(2, 90)))
+    errors = 'observatory_stream_errors_total{deployment="default",reason="state",source="words",stream="things"'
+    until(lambda: exposed(runtime)[errors + ',system="tiny"}'] >= 2, "it says so")
+    assert exposed(runtime)[RED] == 1, "what is not stored does not show"
+    assert exposed(runtime)[UP] == 1, "the source is there"
+    with runtime.checkpoint.read() as connection:
+        connection.execute("PRAGMA max_page_count = 1000000")
+    until(lambda: exposed(runtime)[RED] == 89, "everything is read again, once")
+    assert loop.is_alive()
+    loop.stop()
+    loop.join(5)
