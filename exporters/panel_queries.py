@@ -85,13 +85,11 @@ class Prometheus:
         query = filled_in(str(target["expr"]), given)
         stop = f"{when.stop.timestamp():.3f}"
         if target.get("instant"):
-            found = self._get("query", {"query": query, "time": stop})["result"]
-            values = [series["value"][1] for series in found]
+            data = self._get("query", {"query": query, "time": stop})
         else:
             start = f"{when.start.timestamp():.3f}"
-            found = self._get("query_range", {"query": query, "start": start, "end": stop, "step": f"{step:.3f}"})
-            values = [value for series in found["result"] for _, value in series["values"]]
-        numbers = [number for number in map(float, values) if not math.isnan(number)]
+            data = self._get("query_range", {"query": query, "start": start, "end": stop, "step": f"{step:.3f}"})
+        numbers = [number for number in _numbers(data, instant=bool(target.get("instant"))) if not math.isnan(number)]
         return Answer(len(numbers), any(numbers))
 
     def values_of(self, query: str, variables: Mapping[str, str]) -> int:
@@ -141,6 +139,18 @@ class InfluxDB:
             headers={"Authorization": f"Token {token}", "Content-Type": "application/json"},
         )
         return table_answer(_answer(request).decode())
+
+
+def _numbers(data: Mapping[str, Any], *, instant: bool) -> list[float]:
+    match data["resultType"]:
+        case "vector":
+            return [float(series["value"][1]) for series in data["result"]]
+        case "scalar":
+            return [float(data["result"][1])]
+        case "matrix" if not instant:
+            return [float(value) for series in data["result"] for _, value in series["values"]]
+    msg = f"an instant query that answers with a {data['resultType']}: no panel shows that"
+    raise QueryFailed(msg)
 
 
 def table_answer(annotated: str) -> Answer:
