@@ -177,7 +177,8 @@ def test_another_hash_key_finds_the_place_again_without_counting(tmp_path: Path)
     with running(tmp_path) as runtime:
         worker(runtime, words).run(words)
     with running(tmp_path) as runtime:
-        assert runtime.checkpoint.forget_cursors() == ["tiny/default/words/things"]
+        runtime.checkpoint.forget_cursors("reason", "another key")
+        assert runtime.checkpoint.placeless() == ["tiny/default/words/things"]
         work = worker(runtime, words, rebase=True)
         work.run(words)
         assert exposed(runtime)[RED] == 1
