@@ -12,6 +12,7 @@ ObservatoryError
 ├── TokenUnreadable          the InfluxDB token's file is missing or holds none    (core.influx_endpoint)
 ├── SetUpFailed              InfluxDB's buckets or tokens could not be made        (core.influx_setup)
 ├── ExportError              `observatory export`: the server did not answer       (exporters.export)
+├── QueryFailed              `observatory panels`: a panel's query was refused     (exporters.panel_queries)
 └── DemoError, ServerError, StoppingError, ReleaseUnavailableError, UnsafeArchiveError     (exporters.demo)
 """
 

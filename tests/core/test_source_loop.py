@@ -63,7 +63,7 @@ def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
     words.fail = refuse
     until(lambda: exposed(runtime)[UP] == 0, "down")
     assert exposed(runtime)[RED] == 1, "a counter keeps its value"
-    assert loop.row.note == "refused: 127.0.0.1:1"
+    until(lambda: loop.row.note == "refused: 127.0.0.1:1", "the reason is told to people")
     words.say("2 red a")
     words.fail = lambda: None
     until(lambda: exposed(runtime)[RED] == 2, "recovery without restart")
