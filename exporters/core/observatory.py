@@ -136,7 +136,8 @@ class Observatory:
         own = self._store.render(openmetrics=openmetrics)
         process = (open_text if openmetrics else plain_text)(self._process)  # ends an OpenMetrics text with # EOF
         self._health.observe(health.RENDER_SECONDS, time.perf_counter() - started)
-        return own.encode() + process
+        # One character that has no UTF-8 must not cost every series there is.
+        return own.encode(errors="replace") + process
 
     def not_ready(self) -> Sequence[str]:
         """Sources whose first attempt has not ended."""

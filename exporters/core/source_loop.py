@@ -207,9 +207,12 @@ class SourceLoop(threading.Thread, Generic[C]):
         return _doubled(self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self.source.close(self._connection)
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                self.source.close(connection)
+            except Exception as error:
+                log.error("%s: closing: %s", self.name, where_it_failed(error))
 
 
 def _doubled(failures: int) -> float:

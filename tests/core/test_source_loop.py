@@ -234,3 +234,25 @@ def test_a_full_disk_stops_nothing_for_longer_than_it_lasts(runtime: Runtime) ->
     assert loop.is_alive()
     loop.stop()
     loop.join(5)
+
+
+def test_a_connection_that_cannot_even_be_closed_is_given_up(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime).get(RED) == 1, "first read")
+
+    def refuse() -> None:
+        raise SourceDown("refused", "gone")
+
+    def explode(_: Words) -> None:
+        raise ZeroDivisionError
+
+    object.__setattr__(loop.source, "close", explode)
+    words.fail = refuse
+    until(lambda: exposed(runtime)[UP] == 0, "down")
+    words.fail = lambda: None
+    until(lambda: exposed(runtime)[UP] == 1, "up again")
+    assert loop.is_alive()
+    loop.stop()
+    loop.join(5)
