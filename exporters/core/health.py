@@ -68,7 +68,7 @@ STREAM_LAST_SUCCESS = _own(
 )
 STREAM_LAST_EVENT = _own(
     "observatory_stream_last_event_timestamp_seconds",
-    "The newest event's own time; events from the future do not advance it.",
+    "The newest event's own time. Up to a minute ahead it is now; events from farther in the future do not advance it.",
     Kind.GAUGE,
     _STREAM,
 )

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from exporters.core.contract import Point
 from exporters.core.errors import DeclarationError
-from exporters.core.line_protocol import Unencodable, encode
+from exporters.core.line_protocol import FieldDropReason, Unencodable, encode
 from exporters.core.measurement import Measurement
 from exporters.core.outbox import OutboxLine
+from exporters.core.seldom import Seldom
 from exporters.core.stamp import Stamps
 
 log = logging.getLogger(__name__)
@@ -24,26 +25,38 @@ _REMEMBERED = 8192
 
 @dataclass(frozen=True, slots=True)
 class _TagSet:
-    """tags: as they are written, `deployment` included. series: measurement and tags, as they identify a point."""
+    """tags: as they are written, `deployment` included. series: measurement and tags, as they identify a point.
+
+    cut: told the name of a field that is left out, and why.
+    """
 
     tags: Mapping[str, str]
     series: str
+    cut: Callable[[str, FieldDropReason], None]
 
 
 class PointLines:
     """Makes the lines of one stream. Used by its source's thread alone.
 
     buckets: those that exist; points of others make no line. resolution_ns: as Stream has it. dropped: called with the
-    bucket of a point that cannot be written as a line.
+    bucket of a point that cannot be written as a line. cut: called with the bucket of a point that is written without
+    one of its fields, and the reason.
     """
 
     def __init__(
-        self, deployment: str, resolution_ns: int, buckets: Collection[str], dropped: Callable[[str], None]
+        self,
+        deployment: str,
+        resolution_ns: int,
+        buckets: Collection[str],
+        dropped: Callable[[str], None],
+        cut: Callable[[str, FieldDropReason], None],
     ) -> None:
         self._deployment = deployment
         self._resolution_ns = resolution_ns
         self._buckets = buckets
         self._dropped = dropped
+        self._cut = cut
+        self._seldom = Seldom()
         self._known: dict[tuple[Measurement, tuple[tuple[str, str], ...]], _TagSet] = {}
 
     def begin(self, stamps: bytes) -> LineBatch:
@@ -60,9 +73,11 @@ class PointLines:
             fields = measurement.typed(point.fields)
             event_ns = int(point.at.timestamp()) * 1_000_000_000 + point.at.microsecond * 1000
             time_ns = stamps.assign(known.series, event_ns, self._resolution_ns, record)
-            return OutboxLine(measurement.bucket, time_ns, encode(measurement.name, known.tags, fields, time_ns))
+            line = encode(measurement.name, known.tags, fields, time_ns, known.cut)
+            return OutboxLine(measurement.bucket, time_ns, line)
         except (Unencodable, DeclarationError) as error:
-            log.error("a point of %s could not be written as a line: %s", measurement.name, error)
+            if times := self._seldom.times(str(error)):
+                log.error("%d points of %s could not be written as lines: %s", times, measurement.name, error)
             self._dropped(measurement.bucket)
             return None
 
@@ -77,7 +92,8 @@ class PointLines:
             series = measurement.name + "".join(f",{k}={v}" for k, v in sorted(tags.items()))
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            known = self._known[key] = _TagSet(tags, series)
+            bucket = measurement.bucket
+            known = self._known[key] = _TagSet(tags, series, lambda _, why: self._cut(bucket, why))
         return known
 
 

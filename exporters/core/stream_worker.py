@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from exporters.core import health
@@ -15,15 +15,20 @@ from exporters.core.admission import Admission
 from exporters.core.checkpoint import Commit, StoredStream
 from exporters.core.contract import Batch, Json, Source, Stream
 from exporters.core.errors import REJECT_REASONS, Rejected
+from exporters.core.line_protocol import FieldDropReason
 from exporters.core.metric import Metric
 from exporters.core.outbox import OutboxLine
 from exporters.core.point_lines import LineBatch, PointLines
 from exporters.core.runtime import Runtime
+from exporters.core.seldom import Seldom
 from exporters.core.series import Feed, Values
 from exporters.core.tally import Tally
 
 C = TypeVar("C")
 log = logging.getLogger(__name__)
+
+_CLOCKS_DIFFER = timedelta(seconds=60)
+"""What the watched system's clock may be ahead of ours: such an event is of now. Farther ahead it tells no time."""
 
 
 def where_it_failed(error: BaseException) -> str:
@@ -47,7 +52,11 @@ class StreamWorker(Generic[C]):
         self._system = source.system
         self._runtime = runtime
         self._admission = admission
-        self._lines = PointLines(source.deployment, stream.resolution_ns, runtime.buckets, self._unencodable)
+        self._lines = PointLines(
+            source.deployment, stream.resolution_ns, runtime.buckets, self._unencodable, self._field_cut
+        )
+        self._own: Counter[tuple[Metric, Values]] = Counter()
+        self._seldom = Seldom()
         self._stored = StoredStream()
         self._state: Any = None
         self._rebase = False
@@ -101,6 +110,7 @@ class StreamWorker(Generic[C]):
         self._rebase = False
 
     def _take(self, batch: Batch, now: datetime) -> None:
+        self._own.clear()
         made = self._lines.begin(self._stored.stamps) if self._runtime.buckets else None
         tally = self._tally(made)
         events, newest, state = self._fold(batch, tally, self._state, now)
@@ -137,6 +147,7 @@ class StreamWorker(Generic[C]):
         understood = 0
         rejected: Counter[str] = Counter()
         newest: datetime | None = None
+        latest = now + _CLOCKS_DIFFER
         # Bound once: this runs for every record there ever was.
         parse, event_time, fold, take = self.stream.parse, self.stream.event_time, self.stream.fold, tally.take
         for record in batch.records:
@@ -149,29 +160,35 @@ class StreamWorker(Generic[C]):
                 rejected[reason.reason] += 1
                 continue
             except Exception as error:  # one record must not stop a stream; it is counted, and told without its text
-                log.error("%s: a record was skipped: %s", self.feed.name, where_it_failed(error))
+                place = where_it_failed(error)
+                if times := self._seldom.times(place):
+                    log.error("%s: %d records were skipped: %s", self.feed.name, times, place)
                 rejected["defect"] += 1
                 continue
             understood += 1
             if self.stream.settle is not None:
                 events.append(event)
-            if at is not None and at <= now and (newest is None or at > newest):
+            if at is not None and at <= latest and (newest is None or at > newest):
                 newest = at
         if understood:
             tally.add(health.STREAM_EVENTS, self._health, understood)
         for name, count in rejected.items():
             tally.add(health.STREAM_REJECTED, (*self._health, name), count)
-        return events, newest.timestamp() if newest is not None else None, state
+        return events, min(newest, now).timestamp() if newest is not None else None, state
 
     def _commit(self, stored: StoredStream, tally: Tally, lines: list[OutboxLine], state: Any) -> None:
+        # Should it fail, the batch is read again, and all this is counted again.
+        own, self._own = self._own, Counter()
         for label, count in self._admission.clamped.items():
-            self._runtime.health.add(health.CLAMPED, self._deployment, self._system, label, amount=count)
+            own[health.CLAMPED, (self._deployment, self._system, label)] += count
         self._admission.clamped.clear()
         stored = replace(stored, state=self.stream.encode(state), state_version=self.stream.state_version)
         started = time.perf_counter()
         with self._runtime.checkpoint.transaction() as connection:
             commit = Commit(self.feed.name, stored, tally.rows(), lines)
             self._runtime.checkpoint.write(connection, commit, self._runtime.oldest_ns())
+            for (metric, values), count in own.items():
+                self._runtime.health.add(metric, *values, amount=count)
             self._runtime.health.ride_along(connection)
         self._runtime.health.observe(health.COMMIT_SECONDS, time.perf_counter() - started)
         self._stored, self._state = stored, state
@@ -187,7 +204,10 @@ class StreamWorker(Generic[C]):
         return Tally(self._runtime.store, self.feed, self._deployment, self._admission, lines)
 
     def _unencodable(self, bucket: str) -> None:
-        self._runtime.health.add(health.OUTBOX_DROPPED, bucket, "unencodable")
+        self._own[health.OUTBOX_DROPPED, (bucket, "unencodable")] += 1
+
+    def _field_cut(self, bucket: str, reason: FieldDropReason) -> None:
+        self._own[health.FIELDS_DROPPED, (bucket, reason)] += 1
 
     def _accounts(self) -> list[tuple[Metric, Values]]:
         plain: list[tuple[Metric, Values]] = [
