@@ -103,7 +103,7 @@ def test_counted_and_lost_are_what_was_produced(redis_server: Redis, tmp_path: P
             exporter.until_read()
             drained(exporter)
             scrape = exporter.scrape()
-        assert kills >= 10
+        assert kills >= 5, "a slow machine gets fewer in, but not none"
         for stream, key in STREAMS.items():
             produced = her.produced[key]
             events, lost, rejected, gaps = accounts(scrape, stream)
