@@ -19,8 +19,8 @@ from exporters.core.stamp import Stamps
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED = 8192
-"""Tag sets kept ready. They repeat: all are closed sets but for a user or a task."""
+_REMEMBERED = 1024
+"""Tag sets kept ready per stream, some 600 bytes each. They repeat: all are closed sets but for a user or a task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def test_memory_of_tag_sets_is_bounded_and_changes_nothing(monkeypatch: pytest.M
             batch.add(Point(THING, START, {"colour": colour}, {"length": number}), b"%d" % number)
         return [line.line for line in batch.lines]
 
-    assert lines(1) == lines(8192)
+    assert lines(1) == lines(1024)
 
 
 def test_a_batch_goes_on_where_the_last_one_ended() -> None:
