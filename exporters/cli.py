@@ -11,6 +11,9 @@ from typing import Any
 
 from exporters.core.errors import ConfigError, ObservatoryError
 
+_INTERRUPTED = 130
+"""As a shell counts a program that was ended by Ctrl-C."""
+
 _SERVE_HELP = """\
 Read the configured systems and serve their metrics.
 
@@ -23,8 +26,10 @@ Endpoints: /metrics (Prometheus text or OpenMetrics), /healthz, /readyz, /sd/pro
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 problems found, 2 could not be done."""
     arguments = _parser().parse_args(argv)
+    result = 0
     try:
-        result: int = arguments.run(arguments)
+        result = int(arguments.run(arguments))
+        sys.stdout.flush()
     except ConfigError as error:
         for problem in error.problems:
             print(f"observatory: {problem}", file=sys.stderr)
@@ -35,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone (`observatory export … | head`); that is its good right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return result
 
 

@@ -1,11 +1,12 @@
 """Memory of the running exporter over minutes of heavy traffic, and its slope.
 
-    python -m tests.bench.bench_memory [--minutes 5] [--rate 100] [--deployments 8]
+    python -m tests.bench.bench_memory [--warm-up 3] [--minutes 5] [--rate 100] [--deployments 8]
 
 `observatory serve` watches one simulated HER under several deployment names (eight are some 10 000 series), writes
 every point to an InfluxDB that takes everything, and is scraped every two seconds. After the warm-up, in which lists,
-caches and open sets fill to their bounds, its resident memory is noted at each scrape; the slope is the least-squares line. Beside it, at the same moments,
-Debian's redis_exporter on the same Redis. Not a test: numbers depend on the machine.
+caches and open sets fill to their bounds, its resident memory is noted at each scrape; the slope is the least-squares
+line. Beside it, at the same moments, Debian's redis_exporter on the same Redis. Not a test: numbers depend on the
+machine.
 """
 
 from __future__ import annotations
