@@ -165,6 +165,10 @@ FALLBACK = opened("fallback", "Provider that answered instead.", 16)
 STATUS_CODE = opened("status_code", "HTTP status that made HER change the provider.", 16)
 NODES = ("input", "intent_classifier", "memory_lookup", "tool_selector", "tool_executor", "llm", "response")
 NODE = closed("node", "Node of the workflow graph.", *NODES)
+SOURCE_NODE = closed(
+    "source_node", "Node that a request came from; `start` where it had just been received.", "start", *NODES
+)
+TARGET_NODE = closed("target_node", "Node that a request came to.", *NODES)
 WORKFLOW_EVENTS = (
     "message_received",
     "tool_execution_started",
@@ -196,4 +200,10 @@ STORAGE = closed("storage", "Redis type that holds the thread: string today, lis
 ROLE = closed("role", "Who wrote the message.", "user", "assistant")
 RANK = closed("rank", "1 is the largest.", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
 USER = opened("user", "Keyed hash of the user id; InfluxDB only.", 10_000)
+DEBUGGER_STATE = closed(
+    "state",
+    "How HER's workflow debugger is: it answers, or it is silent, as it is while HER waits for its model.",
+    "live",
+    "busy",
+)
 TASK = opened("task", "Keyed hash of a task's name; InfluxDB only.", 10_000)

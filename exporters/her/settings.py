@@ -114,13 +114,15 @@ class TextSettings(Section):
     """Which texts may leave HER, for the bucket `her_text`. All are redacted and cut; none is needed for any number.
 
     chats: what users write and HER answers. executions: commands and the end of their output. logs: log lines.
-    decisions: HER's own sentences, plans and notes; with chats on, previews of replies too.
+    decisions: HER's own sentences, plans and notes; with chats on, previews of replies too. workflow: prompts, plans,
+    commands and outputs of workflow steps; with chats on, messages and replies too. Prompts quote chats and memories.
     """
 
     chats: bool = False
     executions: bool = False
     logs: bool = False
     decisions: bool = False
+    workflow: bool = False
 
 
 class HerSettings(Section):

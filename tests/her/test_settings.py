@@ -94,7 +94,7 @@ systems:
         "missing: No such file or directory",
         "nowhere.pem: no such file",
         "systems.her[0].redis.tls.verfy: unknown key (known: enabled, ca_file, cert_file, key_file, verify)",
-        "systems.her[0].text.chat: unknown key (known: chats, executions, logs, decisions)",
+        "systems.her[0].text.chat: unknown key (known: chats, executions, logs, decisions, workflow)",
         "there is no 'lugs' (there are: interactions, logs,",
         "logs must lie in 0.2..2 seconds, not 60",
         "jobs must lie in 0.2..5 seconds, not 0",
