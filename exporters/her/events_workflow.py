@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporters.her import texts
-from exporters.her.record import load
+from exporters.her.record import Fields, load
 from exporters.her.workflow_texts import console_of
 
 
@@ -43,7 +43,11 @@ def parse_workflow_event(raw: bytes, *, keep_text: bool = False, keep_chats: boo
 
     Raises Rejected.
     """
-    fields = load(raw)
+    return event_of(load(raw), keep_text=keep_text, keep_chats=keep_chats)
+
+
+def event_of(fields: Fields, *, keep_text: bool = False, keep_chats: bool = False) -> WorkflowEvent:
+    """The same object wherever it stands: in the list, in a frame, in a snapshot. Raises Rejected."""
     event_type = fields.need_name("event_type")
     details = fields.fields("details")
     api: bool | None = None

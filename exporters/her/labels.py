@@ -200,10 +200,4 @@ STORAGE = closed("storage", "Redis type that holds the thread: string today, lis
 ROLE = closed("role", "Who wrote the message.", "user", "assistant")
 RANK = closed("rank", "1 is the largest.", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
 USER = opened("user", "Keyed hash of the user id; InfluxDB only.", 10_000)
-DEBUGGER_STATE = closed(
-    "state",
-    "How HER's workflow debugger is: it answers, or it is silent, as it is while HER waits for its model.",
-    "live",
-    "busy",
-)
 TASK = opened("task", "Keyed hash of a task's name; InfluxDB only.", 10_000)

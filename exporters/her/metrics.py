@@ -209,6 +209,22 @@ TRANSITION_ERRORS = counter(
     (lb.SOURCE_NODE, lb.TARGET_NODE), start=_USUAL_TRANSITIONS,
 )  # fmt: skip
 
+# The WebSocket of the workflow debugger -- probe `debugger` of the source `workflow`, where it is configured
+
+LIVE_REQUESTS = gauge(
+    "her_workflow_live_requests",
+    "Requests in progress by node, as HER's debugger tells them, seconds before the list is read.",
+    (lb.NODE,),
+)
+DEBUGGER_BUSY = gauge(
+    "her_workflow_debugger_busy",
+    "1 while HER's debugger is connected and answers nothing, as while HER waits for its model; 0 when it answers.",
+)
+DEBUGGER_LAST_FRAME = gauge(
+    "her_workflow_debugger_last_frame_timestamp_seconds",
+    "When HER's debugger last said anything at all; absent before it has.",
+)
+
 # her:runtime:capabilities and its history -- probe `capabilities`, stream `startups`
 
 STARTUPS = counter("her_startups_total", "Starts of HER's process that published a snapshot.")
@@ -249,6 +265,7 @@ METRICS: tuple[Metric, ...] = (
     REINFORCEMENT, REINFORCEMENT_REASONS, REINFORCED_TASKS, PROFILES, PROFILE_TRAITS,
     WORKFLOW_EVENTS, REQUESTS, REQUEST_SECONDS, NODE_SECONDS, INTENTS, SELECTIONS, IN_PROGRESS, OLDEST_IN_PROGRESS,
     NODE_RUNNING, TRANSITIONS, TRANSITION_SECONDS, TRANSITION_ERRORS,
+    LIVE_REQUESTS, DEBUGGER_BUSY, DEBUGGER_LAST_FRAME,
     STARTUPS, CAPABILITIES_TIME, CAPABILITY_AVAILABLE, TOOLS, MCP_SERVERS, MCP_SERVER_STATUS,
     CONTEXT_THREADS, CONTEXT_MESSAGES, CONTEXT_LARGEST, CONTEXT_LAST_ACTIVITY,
     REFLECTIONS,

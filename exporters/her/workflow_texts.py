@@ -16,14 +16,12 @@ from exporters.her.record import Fields
 _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "llm_started": ("provider", "raw_messages"),
-        "llm_completed": ("used_fallback",),
         "debate": ("planner", "skeptic", "verifier", "decision"),
         "step_start": ("step_number", "action"),
         "step_complete": ("step_number", "action", "verified", "output_preview"),
-        "tool_selected": ("selected",),
-        "tool_execution_started": ("phase", "command"),
+        "tool_execution_started": ("command",),
         "tool_stdout": ("stream", "line"),
-        "tool_completed": ("phase", "command", "exit_code", "tool_output", "tool_error"),
+        "tool_completed": ("command", "exit_code", "tool_output", "tool_error"),
         "error": ("error",),
     }
 )
