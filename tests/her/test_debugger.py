@@ -17,14 +17,17 @@ import pytest
 
 from exporters.core.bell import Bell
 from exporters.core.errors import SourceDown
+from exporters.demo.redis import Redis
 from exporters.her import metrics
 from exporters.her.debugger import Debugger, DebuggerSource, ListProgress, close
 from exporters.her.debugger_view import LARGEST_PARSED, MOST_REQUESTS, DebuggerView
+from exporters.her.simulate import Her, connect
 from exporters.her.simulate_debugger import KEPT, QUEUE, SENT, DebuggerServer
 from exporters.her.simulate_workflow import NODES, Execution
 from exporters.her.sources import sources
 from exporters.her.workflow_requests import PATIENCE
 from exporters.readers.websocket import Address, Listener, Patience
+from tests.her import contract_workflow
 from tests.her.deployments import HASH_KEY, settings
 
 QUICK = Patience(connect=1.0, first_answer=0.3, handshake=30.0, quiet=0.2, moment=0.3)
@@ -112,6 +115,47 @@ def test_the_newest_thirty_executions_and_no_more(server: DebuggerServer) -> Non
     listed = server.snapshot()["executions"]
     assert isinstance(listed, list)
     assert [int(e["execution_id"], 16) for e in listed] == list(range(KEPT + 19, KEPT + 19 - SENT, -1))
+
+
+def test_what_the_simulated_debugger_tells_is_what_the_contract_says(
+    server: DebuggerServer, redis_server: Redis
+) -> None:
+    """Checked without the parser: two halves wrong in the same way would agree."""
+    with closing(connect("127.0.0.1", redis_server.port, redis_server.password)) as client:
+        her = Her(client, seed=5)
+        her.told = server.tell
+        her.chat()
+        her.agent_request()
+        with Ear(url(server)) as ear:
+            until(lambda: ear.frames, "the snapshot")
+            before = her.produced["her:workflow:events"]
+            her.api_chat("error")
+            her.chat()
+            until(lambda: len(ear.frames) == 1 + her.produced["her:workflow:events"] - before, "both, to the end")
+        snapshot = json.loads(ear.frames[0])
+        assert snapshot.keys() == {"type", "payload"}
+        payload = snapshot["payload"]
+        assert payload.keys() == {"nodes", "edges", "executions"}
+        assert [(node["id"], node["label"]) for node in payload["nodes"]] == [
+            ("input", "Input"),
+            ("intent_classifier", "Intent Classifier"),
+            ("memory_lookup", "Memory Lookup"),
+            ("tool_selector", "Tool Selector"),
+            ("tool_executor", "Tool Executor"),
+            ("llm", "LLM"),
+            ("response", "Response"),
+        ]
+        assert all(edge.keys() == {"source", "target"} for edge in payload["edges"])
+        assert len(payload["executions"]) == 2
+        for number, listed in enumerate(payload["executions"]):
+            contract_workflow.execution(f"executions[{number}]", listed)
+        live = [json.loads(frame) for frame in ear.frames[1:]]
+        in_list = [json.loads(entry) for entry in client.lrange("her:workflow:events", 0, -1)]
+        for number, told_live in enumerate(live):
+            assert told_live.keys() == {"type", "event"}
+            contract_workflow.workflow_event(f"frame {number}", told_live["event"])
+            assert told_live["event"] in in_list, "the same object as in the list"
+        assert all("user_id" not in told_live["event"] for told_live in live), "only snapshots say who"
 
 
 def page(server: DebuggerServer, path: str, timeout: float = 5) -> tuple[int, str]:
