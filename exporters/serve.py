@@ -26,6 +26,7 @@ def serve(settings: Settings, systems: Sequence[System], catalog: Sequence[Metri
     web_config = load_web_config(settings.web.config_file) if settings.web.config_file else None
     observatory = Observatory(settings, systems, catalog)
     server = WebServer(settings.web.listen_addresses, settings.web.telemetry_path, observatory, web_config)
+    observatory.served_by(server)
     try:
         server.start()
         observatory.start()

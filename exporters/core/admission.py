@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from exporters.core.label import OTHER, Label
 from exporters.core.metric import Metric
@@ -15,6 +14,7 @@ class Admission:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Metric, Label], set[str]] = {}
+        self._as_given: set[tuple[Metric, Values]] = set()
         self.clamped: Counter[str] = Counter()
 
     def remember(self, metric: Metric, values: Values) -> None:
@@ -23,9 +23,16 @@ class Admission:
             if label.values is None:
                 self._known.setdefault((metric, label), set()).add(value)
 
-    def admit(self, metric: Metric, own: Iterable[str]) -> tuple[str, ...]:
+    def admit(self, metric: Metric, own: Values) -> Values:
         """The label values as they may be shown. own: values of the metric's own labels, in order."""
-        return tuple(self._admit(metric, label, value) for label, value in zip(metric.own_labels, own, strict=True))
+        # What got in as it is always will: closed sets do not change, open ones do not forget. A record's values have
+        # nearly always been seen before, and this is asked several times for each record.
+        if (metric, own) in self._as_given:
+            return own
+        shown = tuple(self._admit(metric, label, value) for label, value in zip(metric.own_labels, own, strict=True))
+        if shown == own:
+            self._as_given.add((metric, own))
+        return shown
 
     def _admit(self, metric: Metric, label: Label, value: str) -> str:
         if label.values is not None:

@@ -58,9 +58,7 @@ class Catalog:
         self.measurements = {m.name: m for m in measurements}
         declared = [m.name for m in self.metrics] + [m.name for m in measurements]
         series = [name for metric in self.metrics for name in _series_names(metric)]
-        twice = [name for name, n in Counter(series).items() if n > 1] + [
-            name for name, n in Counter(declared).items() if n > 1 and name not in series
-        ]
+        twice = {name for names in (declared, series) for name, n in Counter(names).items() if n > 1}
         if twice:
             msg = f"declared twice: {', '.join(sorted(twice))}"
             raise DeclarationError(msg)

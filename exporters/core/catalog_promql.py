@@ -16,13 +16,17 @@ _TOKEN = re.compile(
     | (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
     | (?P<variable>\$\{[^}]*\}|\$\w+|\[\[\w+\]\])
     | (?P<number>(?:\d+(?:ms|[smhdwy]))+|0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)
-    | (?P<word>[A-Za-z_:][A-Za-z0-9_:]*)
+    | (?P<word>(?!:(?![A-Za-z_]))[A-Za-z_:][A-Za-z0-9_:]*)  # the colon of a subquery [24h:5m] begins no name
     | (?P<operator>=~|!~|!=|==|<=|>=|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _GROUPING = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 _WORDS = frozenset({"and", "or", "unless", "bool", "offset", "atan2", "inf", "nan"}) | _GROUPING
+_AGGREGATIONS = frozenset(
+    {"sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile"}
+    | {"limitk", "limit_ratio"}
+)
 _MAKES_LABEL = {"label_replace": (3,), "label_join": (3, 4, 5, 6)}
 """Function -> which of its arguments (from 0) name labels that exist already; argument 1 names the one it makes."""
 
@@ -79,7 +83,7 @@ def _step(tokens: list[Token], at: int, names: PromqlNames) -> int:
         end = _closing(tokens, at + 1)
         names.labels += [word for sort, word in tokens[at + 2 : end] if sort == "word"]
         return end + 1
-    if lowered in _WORDS or following.lower() in {"by", "without"}:
+    if lowered in _WORDS or (lowered in _AGGREGATIONS and following.lower() in {"by", "without"}):
         return at + 1
     if following == "(":
         return _call(tokens, at, names)

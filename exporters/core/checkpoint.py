@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ class Checkpoint:
         self.path = path
         self.outbox = outbox
         self._lock = threading.RLock()
+        self._if_undone: list[Callable[[], None]] = []
         self._connection = _open(path)
         try:
             _migrate(self._connection, path)
@@ -100,15 +101,32 @@ class Checkpoint:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """The connection inside one transaction: all of it happens, or nothing."""
+        """The connection inside one transaction: all of it happens, or nothing.
+
+        Raises StateError for what SQLite says (the disk is full): the next transaction finds the file as it was.
+        """
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    # A full disk ends some transactions by itself; one left open would be the last this file ever has.
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    for undo in self._if_undone:
+                        undo()
+                    raise
+                finally:
+                    self._if_undone.clear()
+            except sqlite3.Error as error:
+                msg = f"state file {self.path} cannot be written: {error}"
+                raise StateError(msg) from None
+
+    def if_undone(self, undo: Callable[[], None]) -> None:
+        """Call this if the present transaction does not come to be. Asked from inside it, by whoever writes in it."""
+        self._if_undone.append(undo)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -160,20 +178,24 @@ class Checkpoint:
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def forget_cursors(self) -> list[str]:
-        """Drop every cursor and recent stamp (the hash key changed). Returns the feeds whose place is lost."""
+    def forget_cursors(self, key: str, value: str) -> None:
+        """Drop every cursor and recent stamp, and remember why, in one transaction."""
         with self.transaction() as connection:
-            feeds = [row[0] for row in connection.execute("SELECT feed FROM stream WHERE cursor IS NOT NULL")]
             connection.execute("UPDATE stream SET cursor = NULL, stamps = x''")
-        return feeds
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def placeless(self) -> list[str]:
+        """Feeds that have counted, and whose place was forgotten and is not found again yet."""
+        with self.read() as connection:
+            return [row[0] for row in connection.execute("SELECT feed FROM stream WHERE cursor IS NULL ORDER BY feed")]
 
     def size(self) -> int:
-        """Bytes of the file and its write-ahead log."""
+        """Bytes of the file and its write-ahead log, as far as the disk can tell. Never raises: scrapes ask."""
         total = 0
         for path in (self.path, self.path.with_name(self.path.name + "-wal")):
             try:
                 total += path.stat().st_size
-            except FileNotFoundError:
+            except OSError:
                 continue
         return total
 

@@ -12,6 +12,7 @@ ObservatoryError
 ├── TokenUnreadable          the InfluxDB token's file is missing or holds none    (core.influx_endpoint)
 ├── SetUpFailed              InfluxDB's buckets or tokens could not be made        (core.influx_setup)
 ├── ExportError              `observatory export`: the server did not answer       (exporters.export)
+├── QueryFailed              `observatory panels`: a panel's query was refused     (exporters.panel_queries)
 └── DemoError, ServerError, StoppingError, ReleaseUnavailableError, UnsafeArchiveError     (exporters.demo)
 """
 
@@ -35,8 +36,11 @@ RejectReason = Literal[
 
 REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
 
-StreamErrorReason = Literal["wrong_type", "no_permission", "missing", "timeout", "busy", "defect"]
-"""Why one read of one stream or probe failed while its source was reachable; a label too."""
+StreamErrorReason = Literal[
+    "wrong_type", "no_permission", "missing", "timeout", "busy", "disconnected", "state", "defect"
+]
+"""Why one read of one stream or probe failed while its source was reachable; a label too. `disconnected`: it ends the
+connection, though others on it can be read. `state`: what was read could not be stored, and will be read again."""
 
 STREAM_ERROR_REASONS: tuple[str, ...] = get_args(StreamErrorReason)
 

@@ -190,7 +190,8 @@ class Events:
             '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
         ]
         for variable, names in self.searches:
-            found = " or ".join(f"{_or_empty(name)} =~ /(?i)${{{variable}:regex}}/" for name in names)
+            # The empty group: Flux takes a backslash before the closing slash for an escape, even an escaped one.
+            found = " or ".join(f"{_or_empty(name)} =~ /(?i)${{{variable}:regex}}()/" for name in names)
             stages.append(f"  |> filter(fn: (r) => {found})")
         return stages
 

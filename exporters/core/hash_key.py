@@ -42,10 +42,14 @@ def load_or_create(path: Path) -> bytes:
 
 
 def places_lost(checkpoint: Checkpoint, key: bytes) -> frozenset[str]:
-    """Feeds whose cursors were made with another key. Their places are forgotten: a declared gap, nothing doubled."""
+    """Feeds whose cursors were made with another key. Their places are forgotten: a declared gap, nothing doubled.
+
+    Also those forgotten at an earlier start and not read since: their source may have been out of reach all the time.
+    """
     fingerprint = blake2b(b"llm-observatory", key=key, digest_size=16).hexdigest()
     known = checkpoint.meta(_META)
-    lost = frozenset(checkpoint.forget_cursors()) if known not in (None, fingerprint) else frozenset()
-    if known != fingerprint:
+    if known is None:
         checkpoint.set_meta(_META, fingerprint)
-    return lost
+    elif known != fingerprint:
+        checkpoint.forget_cursors(_META, fingerprint)
+    return frozenset(checkpoint.placeless())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from exporters.core.errors import REJECT_REASONS, SOURCE_DOWN_REASONS, STREAM_ERROR_REASONS
 from exporters.core.influx_post import POST_OUTCOMES
 from exporters.core.label import DEPLOYMENT, SYSTEM, Label, closed, opened
+from exporters.core.line_protocol import FIELD_DROP_REASONS
 from exporters.core.metric import Kind, Metric
 
 SOURCE = opened("source", "Endpoint of the system: redis, postgres and so on.", 16)
@@ -28,6 +29,7 @@ DROP_REASON = closed(
     "partial",
     "unencodable",
 )
+FIELD_DROP_REASON = closed("reason", "Why InfluxDB could not take the field.", *FIELD_DROP_REASONS)
 VERSION = opened("version", "Version of llm-observatory.", 8)
 PYTHON = opened("python", "Version of Python.", 8)
 
@@ -37,8 +39,18 @@ _SOURCE = (DEPLOYMENT, SYSTEM, SOURCE)
 _STREAM = (*_SOURCE, STREAM)
 
 
-def _own(name: str, help: str, kind: Kind, labels: tuple[Label, ...] = (), edges: tuple[float, ...] = ()) -> Metric:  # noqa: A002
-    return Metric(name, help, kind, labels, edges)
+_FOR_A_FAULT = "0 unless something is broken; asked for by hand while looking for the fault"
+
+
+def _own(
+    name: str,
+    help: str,  # noqa: A002
+    kind: Kind,
+    labels: tuple[Label, ...] = (),
+    edges: tuple[float, ...] = (),
+    unused: str = "",
+) -> Metric:
+    return Metric(name, help, kind, labels, edges, unused=unused)
 
 
 SOURCE_UP = _own("observatory_source_up", "1 if the last attempt reached the source, 0 if not.", Kind.GAUGE, _SOURCE)
@@ -56,7 +68,7 @@ STREAM_LAST_SUCCESS = _own(
 )
 STREAM_LAST_EVENT = _own(
     "observatory_stream_last_event_timestamp_seconds",
-    "The newest event's own time; events from the future do not advance it.",
+    "The newest event's own time. Up to a minute ahead it is now; events from farther in the future do not advance it.",
     Kind.GAUGE,
     _STREAM,
 )
@@ -105,6 +117,34 @@ INFLUXDB_POSTS = _own(
 INFLUXDB_LAST_SUCCESS = _own(
     "observatory_influxdb_last_success_timestamp_seconds", "When InfluxDB last took points.", Kind.GAUGE, (BUCKET,)
 )
+INFLUXDB_PARTIAL_UNKNOWN = _own(
+    "observatory_influxdb_partial_unknown_total",
+    "Partial writes of which InfluxDB did not say how many points it left out; each counted as one.",
+    Kind.COUNTER, unused=_FOR_A_FAULT,
+)  # fmt: skip
+INFLUXDB_DEFECTS = _own(
+    "observatory_influxdb_defects_total",
+    "Rounds of delivery ended by an error of this program or of the state file.",
+    Kind.COUNTER, unused=_FOR_A_FAULT,
+)  # fmt: skip
+FIELDS_DROPPED = _own(
+    "observatory_influxdb_fields_dropped_total", "Fields left out of points that were stored without them.",
+    Kind.COUNTER, (BUCKET, FIELD_DROP_REASON), unused=_FOR_A_FAULT,
+)  # fmt: skip
+WEB_RELOAD_FAILURES = _own(
+    "observatory_web_config_reload_failures_total",
+    "Changed web configuration files or certificates that could not be used; the last good one stays in force.",
+    Kind.COUNTER, unused=_FOR_A_FAULT,
+)  # fmt: skip
+WEB_DEFECTS = _own(
+    "observatory_web_defects_total", "Answers that ended in an error of this program.",
+    Kind.COUNTER, unused=_FOR_A_FAULT,
+)  # fmt: skip
+WEB_TURNED_AWAY = _own(
+    "observatory_web_connections_turned_away_total",
+    "Connections ended because the client was too slow or there were too many.",
+    Kind.COUNTER, unused=_FOR_A_FAULT,
+)  # fmt: skip
 COMMIT_SECONDS = _own(
     "observatory_state_commit_duration_seconds",
     "Time one commit of the state file took.",
@@ -124,6 +164,8 @@ METRICS: tuple[Metric, ...] = (
     STREAM_LAST_SUCCESS, STREAM_LAST_EVENT, STREAM_EVENTS, STREAM_LOST, STREAM_GAPS, STREAM_REJECTED, STREAM_ERRORS,
     STREAM_LAG, STREAM_INTERVAL, STREAM_READ_SECONDS, CLAMPED,
     OUTBOX_LINES, OUTBOX_BYTES, OUTBOX_OLDEST, OUTBOX_DROPPED, INFLUXDB_WRITTEN, INFLUXDB_POSTS, INFLUXDB_LAST_SUCCESS,
+    INFLUXDB_PARTIAL_UNKNOWN, INFLUXDB_DEFECTS, FIELDS_DROPPED,
+    WEB_RELOAD_FAILURES, WEB_DEFECTS, WEB_TURNED_AWAY,
     COMMIT_SECONDS, STATE_BYTES, SERIES, RENDER_SECONDS, BUILD,
 )  # fmt: skip
 

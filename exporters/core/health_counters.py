@@ -57,9 +57,10 @@ class HealthCounters:
         self._store.observe(self.feed, metric, values, value)
 
     def ride_along(self, connection: sqlite3.Connection) -> None:
-        """Write what changed into somebody's transaction."""
+        """Write what changed into somebody's transaction; should that come to nothing, it waits for the next one."""
         with self._lock:
             changed, self._dirty = self._dirty, set()
+        self._checkpoint.if_undone(lambda: self._keep(changed))
         rows = []
         for metric, values in changed:
             series = self._store.get(self.feed, metric, values)
@@ -67,8 +68,12 @@ class HealthCounters:
                 rows.append((metric, values, series.value, ()))
         write_series(connection, HEALTH, rows)
 
+    def _keep(self, changed: Iterable[tuple[Metric, Values]]) -> None:
+        with self._lock:
+            self._dirty.update(changed)
+
     def flush(self) -> None:
-        """Write what changed now, in a transaction of its own."""
+        """Write what changed now, in a transaction of its own. Raises StateError; then it is written later."""
         with self._lock:
             waiting = bool(self._dirty)
         if waiting:

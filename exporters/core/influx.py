@@ -30,6 +30,7 @@ from exporters.core.influx_view import BucketView, DrainerSettings, DrainerView
 from exporters.core.line_protocol import MIN_TIME_NS
 from exporters.core.outbox import DeadLetterReason, Ledger, StoredLine
 from exporters.core.outbox_store import OutboxStore
+from exporters.core.seldom import Seldom
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Drainer:
         self._partial_unknown = 0
         self._defects = 0
         self._complaints: dict[str, str] = {}
+        self._seldom = Seldom()
         self._wake = threading.Event()
         self._stop_at: float | None = None
         self._let_go = False
@@ -180,6 +182,10 @@ class Drainer:
         with self._held() as store:
             batch = store.peek(name, self._bucket(name).max_lines, self._settings.max_bytes)
             if not batch:
+                self._bucket(name).last_post = time.monotonic()
+                now = store.backlog().get(name)
+                if now is None or not now.lines:
+                    return True  # the bound dropped them since the ledger was read
                 msg = f"the ledger of bucket {name} counts lines that are not there"
                 raise StateError(msg)
             oldest_ns = self._oldest_ns(name)
@@ -235,15 +241,19 @@ class Drainer:
         if answer.outcome == "partial":
             lost = 1 if answer.dropped is None else answer.dropped
             self._partial_unknown += answer.dropped is None
-            said = "an unknown number" if answer.dropped is None else str(answer.dropped)
-            _log.warning("InfluxDB bucket %s: partial write, %s of %d points not stored", name, said, len(lines))
+            if times := self._seldom.times((name, "partial")):
+                said = "an unknown number" if answer.dropped is None else str(answer.dropped)
+                of = f"{said} of {len(lines)} points not stored"
+                _log.warning("InfluxDB bucket %s: partial write, %s (%d such since last told)", name, of, times)
         with self._held() as store:
             store.delete([line.id for line in lines], partial_dropped=lost)
 
     def _put_aside(self, name: str, line: StoredLine, reason: DeadLetterReason) -> None:
         with self._held() as store:
             store.dead_letter(line.id, reason)
-        _log.warning("InfluxDB bucket %s: line %d is %s and was put aside (%d bytes)", name, line.id, reason, line.size)
+        if times := self._seldom.times((name, reason)):
+            which = f"line {line.id} ({line.size} bytes) is {reason}"
+            _log.warning("InfluxDB bucket %s: %s and was put aside (%d such since last told)", name, which, times)
 
     def _oldest_ns(self, name: str) -> int:
         retention = self._settings.retention.get(name, 0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import traceback
 from datetime import UTC, datetime
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
@@ -36,6 +38,14 @@ def _quoted(value: str) -> str:
     return value if plain and value else json.dumps(value)
 
 
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """What ends a thread is a defect; Python would print its message, which may quote a record."""
+    frames = traceback.extract_tb(ended.exc_traceback)
+    place = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown place"
+    name = ended.thread.name if ended.thread else "unknown"
+    logging.getLogger(__name__).error("thread %s ended: %s at %s", name, ended.exc_type.__name__, place)
+
+
 def configure(level: str, style: str) -> None:
     """Log to standard error from now on."""
     handler = logging.StreamHandler(sys.stderr)
@@ -43,5 +53,6 @@ def configure(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
+    threading.excepthook = _thread_ended
     for chatty in ("urllib3", "asyncio"):
         logging.getLogger(chatty).setLevel(max(LEVELS[level], logging.WARNING))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as stored
 from typing import Literal
 
 from exporters.core.errors import DeclarationError
@@ -13,6 +14,7 @@ FieldType = Literal["int", "float", "bool", "str"]
 FieldValue = int | float | bool | str
 BucketKind = Literal["events", "daily", "text"]
 
+_PYTHON: Mapping[FieldType, type] = {"int": int, "float": float, "bool": bool, "str": str}
 _SUFFIX: Mapping[BucketKind, str] = {"events": "", "daily": "_daily", "text": "_text"}
 _RESERVED = {"time", "_time", "_value", "_field", "_measurement", "table", "result"}
 
@@ -42,8 +44,10 @@ class Measurement:
     fields: tuple[Field, ...]
     kind: BucketKind = "events"
     unused: str = ""
+    _types: Mapping[str, type] = stored(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_types", {field.name: _PYTHON[field.type] for field in self.fields})
         problems: list[str] = []
         if not NAME.match(self.name) or not self.name.startswith(self.system + "_"):
             problems.append(f"a name is snake_case and starts with {self.system}_")
@@ -89,25 +93,35 @@ class Measurement:
             raise DeclarationError(msg)
         return tag.name
 
-    def check(self, tags: Mapping[str, str], fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-        """The fields in their declared types (an int becomes a float where a float is declared).
+    def check(self, tags: Iterable[str], fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+        """`check_tags`, then `typed`."""
+        self.check_tags(tags)
+        return self.typed(fields)
 
-        DeclarationError for an undeclared tag or field or another type: a defect of this program, never of the source.
-        """
+    def check_tags(self, tags: Iterable[str]) -> None:
+        """DeclarationError for a tag that is not declared: a defect of this program, never of the source."""
         unknown = set(tags) - {tag.name for tag in self.tags}
         if unknown:
             msg = f"{self.name} has no tag {sorted(unknown)}"
             raise DeclarationError(msg)
-        return {name: self._typed(name, value) for name, value in fields.items()}
+
+    def typed(self, fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+        """The fields in their declared types (an int becomes a float where a float is declared).
+
+        DeclarationError for an undeclared field or another type: a defect of this program, never of the source.
+        """
+        types = self._types
+        return {
+            name: value if type(value) is types.get(name) else self._typed(name, value)
+            for name, value in fields.items()
+        }
 
     def _typed(self, name: str, value: FieldValue) -> FieldValue:
         wanted = self.field(name).type
-        if wanted == "float" and isinstance(value, int | float) and not isinstance(value, bool):
+        if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
-        if type(value).__name__ != wanted:
-            msg = f"{self.name}: field {name} is {wanted}, not {type(value).__name__}"
-            raise DeclarationError(msg)
-        return value
+        msg = f"{self.name}: field {name} is {wanted}, not {type(value).__name__}"
+        raise DeclarationError(msg)
 
 
 def _legal(name: str) -> bool:

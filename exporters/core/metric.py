@@ -171,7 +171,7 @@ class Metric:
             raise DeclarationError(msg)
         inner = self._selector(self.name, where, window, function)
         outer = "min" if function == "min_over_time" else "max"
-        return inner.aggregate(outer, self._names(by))
+        return self._grouped(outer, inner, self._names(by))
 
     def age(self, by: By = (), where: Where | None = None, window: str = "") -> Expr:
         """Seconds since the time a timestamp gauge holds (the newest of the group).

@@ -13,9 +13,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as open_tex
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
-from exporters.core import hash_key, health, outbox_health
+from exporters.core import hash_key, health, outbox_health, web_health
 from exporters.core.checkpoint import Checkpoint
 from exporters.core.contract import System
+from exporters.core.errors import StateError
 from exporters.core.health_counters import HealthCounters
 from exporters.core.influx import Drainer
 from exporters.core.influx_endpoint import InfluxEndpoint
@@ -29,12 +30,14 @@ from exporters.core.runtime import Runtime
 from exporters.core.series import SeriesStore
 from exporters.core.settings import InfluxSettings, Settings
 from exporters.core.source_loop import SourceLoop
+from exporters.core.web_health import WebCounts
 from exporters.core.web_telemetry import SourceRow
 
 log = logging.getLogger(__name__)
 
 _DAY = 86_400.0
-_STOP_SECONDS = 4.0
+_STOP_SECONDS = 3.5
+"""With the web server's moment before it and half a second for the drainer after it, five are not reached."""
 
 
 def program_version() -> str:
@@ -68,9 +71,12 @@ class Observatory:
         bounds = Outbox(influx.outbox_max_lines, influx.outbox_max_bytes) if influx else Outbox()
         self._checkpoint = Checkpoint(settings.state.file, catalog, bounds)
         self._health = HealthCounters(self._store, self._checkpoint)
-        self._health.load(health.METRICS)
         buckets = retention((m for system in served for m in system.measurements), influx)
-        outbox_health.start(self._health, buckets)
+        with self._checkpoint.read() as connection:
+            accounts = bounds.backlog(connection)
+        outbox_health.start(self._health, buckets, accounts)
+        # From here on what is new shows 0 first; what the state file knows does not.
+        self._health.load(health.METRICS)
         self._drainer = self._make_drainer(influx, buckets) if influx else None
         runtime = Runtime(
             checkpoint=self._checkpoint,
@@ -82,7 +88,7 @@ class Observatory:
         )
         lost = hash_key.places_lost(self._checkpoint, key)
         if lost:
-            log.warning("another hash key than before: %d streams find their place again, a declared gap", len(lost))
+            log.warning("the hash key was changed: %d streams find their place again, a declared gap", len(lost))
         self._loops = [
             SourceLoop(source, runtime, rebase=lost)
             for system in served
@@ -91,7 +97,12 @@ class Observatory:
         ]
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
+        self._web: WebCounts | None = None
         self._health.set(health.BUILD, 1.0, program_version(), platform.python_version())
+
+    def served_by(self, web: WebCounts) -> None:
+        """The web server that answers for it, whose own counts are shown with the rest."""
+        self._web = web
 
     def start(self) -> None:
         """Start every thread."""
@@ -106,10 +117,14 @@ class Observatory:
         for loop in self._loops:
             loop.stop()
         for loop in self._loops:
-            loop.join(max(0.0, deadline - time.monotonic()))
+            if loop.ident is not None:  # never started if the address to serve on was taken
+                loop.join(max(0.0, deadline - time.monotonic()))
         if self._drainer:
             self._drainer.stop(max(0.5, deadline - time.monotonic()))
-        self._health.flush()
+        try:
+            self._health.flush()
+        except StateError as error:
+            log.error("the last counts of the exporter itself are lost: %s", error)
         if any(loop.is_alive() for loop in self._loops):
             log.warning("a source did not answer in time; its last read is given up, nothing of it was committed")
         self._checkpoint.close()
@@ -121,7 +136,8 @@ class Observatory:
         own = self._store.render(openmetrics=openmetrics)
         process = (open_text if openmetrics else plain_text)(self._process)  # ends an OpenMetrics text with # EOF
         self._health.observe(health.RENDER_SECONDS, time.perf_counter() - started)
-        return own.encode() + process
+        # One character that has no UTF-8 must not cost every series there is.
+        return own.encode(errors="replace") + process
 
     def not_ready(self) -> Sequence[str]:
         """Sources whose first attempt has not ended."""
@@ -134,6 +150,8 @@ class Observatory:
     def _refresh(self) -> None:
         if self._drainer:
             outbox_health.publish(self._health, self._drainer.view())
+        if self._web:
+            web_health.publish(self._health, self._web)
         self._health.set(health.STATE_BYTES, self._checkpoint.size())
         self._health.set(health.SERIES, len(self._store))
 

@@ -2,7 +2,7 @@
 
 Every problem is reported at once. Unknown keys are refused with the legal ones named. Without a file, a system's own
 environment variables suffice. A scalar of `web`, `state`, `influxdb` and `log` can also be set by the environment as
-`OBSERVATORY_<SECTION>_<KEY>`, which wins over the file; a flag wins over both.
+`OBSERVATORY_<SECTION>_<KEY>`, which wins over the file; a flag wins over both. An empty variable is no variable.
 """
 
 from __future__ import annotations
@@ -193,7 +193,11 @@ def _from_environment(environment: Mapping[str, str], problems: list[str]) -> di
     found: dict[str, Any] = {}
     legal = {f"OBSERVATORY_{s.upper()}_{k.upper()}": (s, k) for s, m in _SECTIONS.items() for k in m.model_fields}
     for name, value in environment.items():
-        if name in legal:
+        if not value.strip():
+            continue
+        if name == "OBSERVATORY_SCRAPE_INTERVAL_SECONDS":
+            found["scrape_interval_seconds"] = value
+        elif name in legal:
             section, key = legal[name]
             several = get_origin(_SECTIONS[section].model_fields[key].annotation) is tuple
             found.setdefault(section, {})[key] = [v.strip() for v in value.split(",")] if several else value

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from exporters.core import health
 from exporters.core.admission import Admission
 from exporters.core.contract import Source
-from exporters.core.errors import SOURCE_DOWN_REASONS, STREAM_ERROR_REASONS, SourceDown, StreamError
+from exporters.core.errors import SOURCE_DOWN_REASONS, STREAM_ERROR_REASONS, SourceDown, StateError, StreamError
 from exporters.core.probe_worker import ProbeWorker
 from exporters.core.runtime import Runtime
 from exporters.core.stream_worker import StreamWorker, where_it_failed
@@ -44,6 +44,11 @@ class _Item(Generic[C]):
     rung: float = _NEVER
     begun: float = -_NEVER
 
+    downs: int = 0
+    """Times in a row that the connection ended while it was read."""
+    down_at: int = 0
+    """How many reads of the whole source had succeeded when it did so last."""
+
     def when(self) -> float:
         """When it is to be read: at its pace, or sooner because a bell rang, but never in a rush."""
         return min(self.due, max(self.rung, self.begun + SHORTEST_PAUSE))
@@ -61,6 +66,7 @@ class SourceLoop(threading.Thread, Generic[C]):
         self._bells = threading.Lock()
         self._connection: C | None = None
         self._failures = 0
+        self._reads = 0
         self._labels = (source.deployment, source.system, source.name)
         admission = Admission()
         self._items: list[_Item[C]] = []
@@ -75,6 +81,7 @@ class SourceLoop(threading.Thread, Generic[C]):
             prober = ProbeWorker(source, probe, runtime, admission)
             prober.load()
             self._items.append(_Item(prober, 0.0))
+        self._unread: list[_Item[C]] = []
         self._row = SourceRow(source.system, source.deployment, source.name, None, None, "")
         runtime.health.set(health.SOURCE_UP, 0.0, *self._labels)
         for reason in SOURCE_DOWN_REASONS:
@@ -127,6 +134,8 @@ class SourceLoop(threading.Thread, Generic[C]):
         try:
             if self._connection is None:
                 self._connection = self.source.connect()
+                now = time.monotonic()
+                self._unread = [item for item in self._items if item.due <= now]
             item = self._next(time.monotonic())
             if item is None:
                 self._succeeded()
@@ -135,7 +144,11 @@ class SourceLoop(threading.Thread, Generic[C]):
         except SourceDown as error:
             self._failed(error)
             return self._back_off()
-        self._succeeded()
+        # The source is up once everything has been looked at: a scrape that shows it up without its gauges would end
+        # the alerts that blindness has held.
+        self._unread = [other for other in self._unread if other is not item]
+        if not self._unread:
+            self._succeeded()
         return 0.0
 
     def _next(self, now: float) -> _Item[C] | None:
@@ -161,22 +174,48 @@ class SourceLoop(threading.Thread, Generic[C]):
         except StreamError as error:
             self._count_error(item, error.reason, str(error))
             return
-        except SourceDown:
-            item.due = 0.0
-            raise
+        except SourceDown as error:
+            if not self._its_own_trouble(item):
+                raise
+            self._disconnect()
+            self._count_error(item, "timeout" if error.reason == "timeout" else "disconnected", str(error))
+            return
+        except StateError as error:
+            self._count_error(item, "state", str(error))
+            return
         except Exception as error:
             self._count_error(item, "defect", where_it_failed(error))
             return
+        self._reads += 1
+        item.downs = 0
         if item.failing:
             log.info("%s/%s: read again", self.name, item.worker.name)
             item.failing = ""
+
+    def _its_own_trouble(self, item: _Item[C]) -> bool:
+        """Whether it is this item that ends the connection (too large an answer, say): others were read since it did.
+
+        Either way those that wait longer come first, so that it cannot keep them from being read.
+        """
+        own = item.downs > 0 and self._reads > item.down_at
+        item.downs += 1
+        item.down_at = self._reads
+        item.due = time.monotonic() + (max(item.worker.interval, _doubled(item.downs)) if own else 0.0)
+        return own
 
     def _count_error(self, item: _Item[C], reason: str, text: str) -> None:
         if item.failing != text:
             log.warning("%s/%s cannot be read: %s", self.name, item.worker.name, text)
             item.failing = text
         self._runtime.health.add(health.STREAM_ERRORS, *self._labels, item.worker.name, reason)
-        self._runtime.health.flush()
+        self._store_counts()
+
+    def _store_counts(self) -> None:
+        try:
+            self._runtime.health.flush()
+        except StateError as error:
+            # They ride along in the next transaction. Whoever could not store what was read tells it as its own error.
+            log.debug("%s: %s", self.name, error)
 
     def _succeeded(self) -> None:
         now = self._runtime.now().timestamp()
@@ -193,16 +232,22 @@ class SourceLoop(threading.Thread, Generic[C]):
             log.warning("%s cannot be reached: %s", self.name, error)
         self._failures += 1
         self._disconnect()
+        self._row = replace(self._row, up=False, note=str(error))
         self._runtime.health.set(health.SOURCE_UP, 0.0, *self._labels)
         self._runtime.health.add(health.SOURCE_ERRORS, *self._labels, error.reason)
-        self._runtime.health.flush()
-        self._row = replace(self._row, up=False, note=str(error))
+        self._store_counts()
 
     def _back_off(self) -> float:
-        longest = min(LONGEST_BACK_OFF, 0.5 * 2.0 ** min(self._failures, 6))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        return _doubled(self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self.source.close(self._connection)
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                self.source.close(connection)
+            except Exception as error:
+                log.error("%s: closing: %s", self.name, where_it_failed(error))
+
+
+def _doubled(failures: int) -> float:
+    return min(LONGEST_BACK_OFF, 0.5 * 2.0 ** min(failures, 6))

@@ -7,24 +7,28 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from exporters.core import health
 from exporters.core.admission import Admission
 from exporters.core.checkpoint import Commit, StoredStream
-from exporters.core.contract import Batch, Json, Point, Source, Stream
-from exporters.core.errors import REJECT_REASONS, DeclarationError, Rejected
-from exporters.core.line_protocol import Unencodable, encode
+from exporters.core.contract import Batch, Json, Source, Stream
+from exporters.core.errors import REJECT_REASONS, Rejected
+from exporters.core.line_protocol import FieldDropReason
 from exporters.core.metric import Metric
 from exporters.core.outbox import OutboxLine
+from exporters.core.point_lines import LineBatch, PointLines
 from exporters.core.runtime import Runtime
+from exporters.core.seldom import Seldom
 from exporters.core.series import Feed, Values
-from exporters.core.stamp import Stamps
 from exporters.core.tally import Tally
 
 C = TypeVar("C")
 log = logging.getLogger(__name__)
+
+_CLOCKS_DIFFER = timedelta(seconds=60)
+"""What the watched system's clock may be ahead of ours: such an event is of now. Farther ahead it tells no time."""
 
 
 def where_it_failed(error: BaseException) -> str:
@@ -48,6 +52,11 @@ class StreamWorker(Generic[C]):
         self._system = source.system
         self._runtime = runtime
         self._admission = admission
+        self._lines = PointLines(
+            source.deployment, stream.resolution_ns, runtime.buckets, self._unencodable, self._field_cut
+        )
+        self._own: Counter[tuple[Metric, Values]] = Counter()
+        self._seldom = Seldom()
         self._stored = StoredStream()
         self._state: Any = None
         self._rebase = False
@@ -101,7 +110,9 @@ class StreamWorker(Generic[C]):
         self._rebase = False
 
     def _take(self, batch: Batch, now: datetime) -> None:
-        tally = self._tally()
+        self._own.clear()
+        made = self._lines.begin(self._stored.stamps) if self._runtime.buckets else None
+        tally = self._tally(made)
         events, newest, state = self._fold(batch, tally, self._state, now)
         tail = b""
         if self.stream.settle is not None and batch.totals:
@@ -120,8 +131,9 @@ class StreamWorker(Generic[C]):
             last_event=max(filter(None, (self._stored.last_event, newest)), default=None),
             last_success=now.timestamp(),
         )
-        if tally.rows() or tally.points or not self._same_place(stored):
-            lines, stamps = self._lines(tally, stored)
+        lines = made.lines if made else []
+        if tally.rows() or lines or not self._same_place(stored):
+            stamps = made.stamps() if made else stored.stamps
             self._commit(replace(stored, stamps=stamps), tally, lines, state)
         else:
             self._stored = stored
@@ -132,64 +144,51 @@ class StreamWorker(Generic[C]):
 
     def _fold(self, batch: Batch, tally: Tally, state: Any, now: datetime) -> tuple[list[Any], float | None, Any]:
         events: list[Any] = []
+        understood = 0
         rejected: Counter[str] = Counter()
-        newest: float | None = None
+        newest: datetime | None = None
+        latest = now + _CLOCKS_DIFFER
+        # Bound once: this runs for every record there ever was.
+        parse, event_time, fold, take = self.stream.parse, self.stream.event_time, self.stream.fold, tally.take
         for record in batch.records:
             try:
-                event = self.stream.parse(record)
-                at = self.stream.event_time(event)
-                state, effects = self.stream.fold(state, event)
-                tally.take(effects, record)
+                event = parse(record)
+                at = event_time(event)
+                state, effects = fold(state, event)
+                take(effects, record)
             except Rejected as reason:
                 rejected[reason.reason] += 1
                 continue
             except Exception as error:  # one record must not stop a stream; it is counted, and told without its text
-                log.error("%s: a record was skipped: %s", self.feed.name, where_it_failed(error))
+                place = where_it_failed(error)
+                if times := self._seldom.times(place):
+                    log.error("%s: %d records were skipped: %s", self.feed.name, times, place)
                 rejected["defect"] += 1
                 continue
-            events.append(event)
-            if at is not None and at <= now:
-                newest = max(newest or 0.0, at.timestamp())
-        if events:
-            tally.add(health.STREAM_EVENTS, self._health, len(events))
+            understood += 1
+            if self.stream.settle is not None:
+                events.append(event)
+            if at is not None and at <= latest and (newest is None or at > newest):
+                newest = at
+        if understood:
+            tally.add(health.STREAM_EVENTS, self._health, understood)
         for name, count in rejected.items():
             tally.add(health.STREAM_REJECTED, (*self._health, name), count)
-        return events, newest, state
-
-    def _lines(self, tally: Tally, stored: StoredStream) -> tuple[list[OutboxLine], bytes]:
-        if not self._runtime.buckets or not tally.points:
-            return [], stored.stamps
-        stamps = Stamps(stored.stamps)
-        lines: list[OutboxLine] = []
-        for point, record in tally.points:
-            if point.measurement.bucket not in self._runtime.buckets:
-                continue
-            try:
-                lines.append(self._line(point, record, stamps))
-            except (Unencodable, DeclarationError) as error:
-                log.error("%s: a point could not be written as a line: %s", self.feed.name, error)
-                self._runtime.health.add(health.OUTBOX_DROPPED, point.measurement.bucket, "unencodable")
-        return lines, stamps.packed()
-
-    def _line(self, point: Point, record: bytes, stamps: Stamps) -> OutboxLine:
-        measurement = point.measurement
-        tags = {tag.name: tag.clamp(point.tags[tag.name]) for tag in measurement.tags if tag.name in point.tags}
-        tags["deployment"] = self._deployment
-        fields = measurement.check(point.tags, point.fields)
-        series = measurement.name + "".join(f",{k}={v}" for k, v in sorted(tags.items()))
-        event_ns = int(point.at.timestamp()) * 1_000_000_000 + point.at.microsecond * 1000
-        time_ns = stamps.assign(series, event_ns, self.stream.resolution_ns, record)
-        return OutboxLine(measurement.bucket, time_ns, encode(measurement.name, tags, fields, time_ns))
+        return events, min(newest, now).timestamp() if newest is not None else None, state
 
     def _commit(self, stored: StoredStream, tally: Tally, lines: list[OutboxLine], state: Any) -> None:
+        # Should it fail, the batch is read again, and all this is counted again.
+        own, self._own = self._own, Counter()
         for label, count in self._admission.clamped.items():
-            self._runtime.health.add(health.CLAMPED, self._deployment, self._system, label, amount=count)
+            own[health.CLAMPED, (self._deployment, self._system, label)] += count
         self._admission.clamped.clear()
         stored = replace(stored, state=self.stream.encode(state), state_version=self.stream.state_version)
         started = time.perf_counter()
         with self._runtime.checkpoint.transaction() as connection:
             commit = Commit(self.feed.name, stored, tally.rows(), lines)
             self._runtime.checkpoint.write(connection, commit, self._runtime.oldest_ns())
+            for (metric, values), count in own.items():
+                self._runtime.health.add(metric, *values, amount=count)
             self._runtime.health.ride_along(connection)
         self._runtime.health.observe(health.COMMIT_SECONDS, time.perf_counter() - started)
         self._stored, self._state = stored, state
@@ -201,8 +200,14 @@ class StreamWorker(Generic[C]):
     def _same_place(self, stored: StoredStream) -> bool:
         return stored.cursor == self._stored.cursor and stored.caught_up == self._stored.caught_up
 
-    def _tally(self) -> Tally:
-        return Tally(self._runtime.store, self.feed, self._deployment, self._admission)
+    def _tally(self, lines: LineBatch | None = None) -> Tally:
+        return Tally(self._runtime.store, self.feed, self._deployment, self._admission, lines)
+
+    def _unencodable(self, bucket: str) -> None:
+        self._own[health.OUTBOX_DROPPED, (bucket, "unencodable")] += 1
+
+    def _field_cut(self, bucket: str, reason: FieldDropReason) -> None:
+        self._own[health.FIELDS_DROPPED, (bucket, reason)] += 1
 
     def _accounts(self) -> list[tuple[Metric, Values]]:
         plain: list[tuple[Metric, Values]] = [

@@ -1,39 +1,49 @@
-"""Sums of one batch: what its events add to counters and histograms, and the points they leave."""
+"""Sums of one batch: what its events add to counters and histograms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from exporters.core.admission import Admission
-from exporters.core.contract import Effects, Point
+from exporters.core.contract import Effects
 from exporters.core.metric import Kind, Metric
+from exporters.core.point_lines import LineBatch
 from exporters.core.series import Feed, Series, SeriesStore, Values
 
 
 class Tally:
-    """Effects of one batch, not yet committed. Nothing in the store changes before `apply`."""
+    """Effects of one batch, not yet committed. Nothing in the store changes before `apply`.
 
-    def __init__(self, store: SeriesStore, feed: Feed, deployment: str, admission: Admission) -> None:
+    lines: where its points go; None: nowhere, there is no InfluxDB.
+    """
+
+    def __init__(
+        self, store: SeriesStore, feed: Feed, deployment: str, admission: Admission, lines: LineBatch | None = None
+    ) -> None:
         self._store = store
         self._feed = feed
         self._deployment = deployment
         self._admission = admission
+        self._lines = lines
         self._changed: dict[tuple[Metric, Values], Series] = {}
-        self.points: list[tuple[Point, bytes]] = []
+        self._by_own: dict[tuple[Metric, Values], Series] = {}
 
     def take(self, effects: Effects, record: bytes) -> None:
         """Add the effects of one record (its raw bytes give its points their place within a tick)."""
         for metric, own, amount in effects.counts:
-            self.add(metric, self._values(metric, own), amount)
+            if amount < 0:
+                raise _falling(metric, amount)
+            (self._by_own.get((metric, own)) or self._own_series(metric, own)).value += amount
         for metric, own, value in effects.observations:
-            self._series(metric, self._values(metric, own)).observe(value)
-        self.points.extend((point, record) for point in effects.points)
+            (self._by_own.get((metric, own)) or self._own_series(metric, own)).observe(value)
+        if self._lines is not None:
+            for point in effects.points:
+                self._lines.add(point, record)
 
     def add(self, metric: Metric, values: Values, amount: float) -> None:
         """Add to a counter whose label values are complete."""
         if amount < 0:
-            msg = f"{metric.name}: a counter never falls (asked to add {amount})"
-            raise ValueError(msg)
+            raise _falling(metric, amount)
         self._series(metric, values).value += amount
 
     def start(self, metrics: Iterable[Metric], known: Iterable[tuple[Metric, Values]]) -> None:
@@ -54,8 +64,13 @@ class Tally:
         for metric, values, value, buckets in self.rows():
             self._store.put(self._feed, metric, values, value, buckets)
 
-    def _values(self, metric: Metric, own: Sequence[str]) -> Values:
-        return (self._deployment, *self._admission.admit(metric, own))
+    def _own_series(self, metric: Metric, own: Values) -> Series:
+        """The series of these values. Remembered only if they got in as they are: what becomes `other` is counted."""
+        shown = self._admission.admit(metric, own)
+        series = self._series(metric, (self._deployment, *shown))
+        if shown == own:
+            self._by_own[metric, own] = series
+        return series
 
     def _series(self, metric: Metric, values: Values) -> Series:
         series = self._changed.get((metric, values))
@@ -65,3 +80,7 @@ class Tally:
             series = Series(metric, values, old.value if old else 0.0, list(old.buckets) if old else empty)
             self._changed[metric, values] = series
         return series
+
+
+def _falling(metric: Metric, amount: float) -> ValueError:
+    return ValueError(f"{metric.name}: a counter never falls (asked to add {amount})")

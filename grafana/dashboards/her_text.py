@@ -53,7 +53,7 @@ LOG_LINES = page(
             "Which lines?",
             logs(
                 "Lines",
-                "What did HER log?",
+                "What did HER log, line by line?",
                 events(m.LOG_TEXT)
                 .where({lb.LEVEL: Var("level"), lb.LOGGER: Var("logger")})
                 .contains("search", "line_text")

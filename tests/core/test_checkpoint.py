@@ -129,5 +129,51 @@ def test_another_key_is_a_declared_gap(tmp_path: Path) -> None:
     assert hash_key.places_lost(checkpoint, b"a" * 32) == frozenset()
     assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset({"f"})
     assert checkpoint.stream("f") == StoredStream()
+    # Its source may be out of reach for days, the exporter restarted meanwhile: read as new, all of it would double.
+    checkpoint.close()
+    checkpoint = opened(tmp_path)
+    assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset({"f"})
+    with checkpoint.transaction() as connection:
+        checkpoint.write(connection, Commit("f", StoredStream(cursor=[2]), (), ()), {})
     assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset()
+    checkpoint.close()
+
+
+def test_a_full_disk_undoes_the_transaction_and_no_more(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    undone: list[str] = []
+
+    def write(label: str, text: str) -> None:
+        with checkpoint.transaction() as connection:
+            checkpoint.if_undone(lambda: undone.append(label))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (label, text))
+
+    write("a", "1")
+    with checkpoint.read() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StateError, match="disk is full"):
+        write("b", "x" * 100_000)
+    assert undone == ["b"]
+    assert checkpoint.meta("b") is None
+    with checkpoint.read() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
+    write("b", "y" * 100_000)
+    assert checkpoint.meta("b") == "y" * 100_000
+    assert undone == ["b"]
+    checkpoint.close()
+
+
+def test_a_commit_that_fails_is_not_the_last_one(tmp_path: Path) -> None:
+    """The transaction it leaves open would make every later one fail, for ever."""
+    checkpoint = opened(tmp_path)
+    with checkpoint.transaction() as connection:
+        connection.execute("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+        connection.execute("CREATE TABLE many (one REFERENCES one DEFERRABLE INITIALLY DEFERRED)")
+    with checkpoint.read() as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(StateError), checkpoint.transaction() as connection:
+        connection.execute("INSERT INTO many VALUES (7)")  # checked by COMMIT alone
+    checkpoint.set_meta("a", "b")
+    assert checkpoint.meta("a") == "b"
     checkpoint.close()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from exporters.core import health
+from exporters.core.errors import StateError
 from tests.core.tiny import Clock, exposed, open_runtime
 
 WHO = ("default", "tiny", "words", "refused")
@@ -41,6 +44,24 @@ def test_it_rides_along_in_somebody_elses_transaction(tmp_path: Path) -> None:
     runtime.health.add(health.SOURCE_ERRORS, *WHO)
     with runtime.checkpoint.transaction() as connection:
         runtime.health.ride_along(connection)
+    runtime.checkpoint.close()
+    again = open_runtime(tmp_path)
+    assert exposed(again)[LINE] == 1
+    again.checkpoint.close()
+
+
+def test_what_rode_along_in_vain_waits_for_the_next_transaction(tmp_path: Path) -> None:
+    runtime = open_runtime(tmp_path)
+    runtime.health.add(health.SOURCE_ERRORS, *WHO)
+
+    def ride_in_vain() -> None:
+        with runtime.checkpoint.transaction() as connection:
+            runtime.health.ride_along(connection)
+            connection.execute("INSERT INTO nowhere VALUES (1)")
+
+    with pytest.raises(StateError):
+        ride_in_vain()
+    runtime.health.flush()
     runtime.checkpoint.close()
     again = open_runtime(tmp_path)
     assert exposed(again)[LINE] == 1

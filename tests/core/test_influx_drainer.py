@@ -16,7 +16,7 @@ from exporters.core.influx_backoff import Backoff
 from exporters.core.influx_endpoint import InfluxEndpoint
 from exporters.core.influx_post import POST_OUTCOMES, Answer, InfluxPoster, PostOutcome
 from exporters.core.influx_view import DrainerSettings
-from exporters.core.outbox import OutboxLine
+from exporters.core.outbox import Outbox, OutboxLine
 from tests.standins.influxdb_v2 import InfluxStandin
 from tests.standins.outbox_file import OutboxFile
 
@@ -304,3 +304,24 @@ def test_back_off_never_comes_back_before_the_server_asked_and_bounds_what_it_as
 def test_back_off_survives_years_of_failures() -> None:
     backoff = Backoff(1.0, 60.0, 300.0, failures=10_000_000)
     assert 30.0 <= backoff.failed(0.0) <= 60.0
+
+
+def test_lines_that_the_bound_drops_in_the_middle_of_a_round_are_no_defect(tmp_path: Path) -> None:
+    file = OutboxFile(tmp_path / "small.sqlite", Outbox(max_lines=10))
+    file.append(lines(5, "a") + lines(5, "b"))
+
+    class Flooded(ScriptedPoster):
+        def post(self, bucket: str, lines: Sequence[str], timeout: float | None = None) -> Answer:
+            if not self.posts:
+                file.append([OutboxLine("a", number, f"m f={number}i {number}") for number in range(100, 110)])
+            return super().post(bucket, lines, timeout)
+
+    drainer = Drainer(file.store, Flooded(), DrainerSettings(linger=0.0))
+    drainer.start()
+    until(lambda: drainer.view().posts["written"] >= 2)
+    until(lambda: drainer.view().buckets["a"].ledger.lines == 0)
+    ledger = drainer.view().buckets["b"].ledger
+    assert (ledger.dropped, ledger.written, ledger.lines) == (5, 0, 0)
+    assert drainer.view().defects == 0
+    drainer.stop(1.0)
+    file.close()

@@ -74,6 +74,20 @@ def test_a_file_and_then_the_environment_and_then_flags(tmp_path: Path) -> None:
     assert [d.host for d in settings.systems["tiny"]] == ["a", "b"]
 
 
+def test_an_empty_variable_is_no_variable_and_the_scrape_interval_has_one(tmp_path: Path) -> None:
+    """Compose sets `${NAME:-}` to an empty text where the operator said nothing."""
+    file = written(tmp_path, "systems: {tiny: [{host: a}]}\n")
+    environment = {
+        "OBSERVATORY_WEB_CONFIG_FILE": "",
+        "OBSERVATORY_LOG_LEVEL": " ",
+        "OBSERVATORY_SCRAPE_INTERVAL_SECONDS": "5",
+    }
+    settings = load((TINY,), file=file, environment=environment)
+    assert settings.web.config_file is None
+    assert settings.log.level == "info"
+    assert settings.scrape_interval_seconds == 5
+
+
 def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     file = written(
         tmp_path,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exporters.core.bell import Bell
 from exporters.core.contract import Probe, Sample
 from exporters.core.errors import SourceDown, StreamError
 from exporters.core.runtime import Runtime
-from exporters.core.source_loop import SHORTEST_PAUSE, SourceLoop
+from exporters.core.source_loop import SourceLoop
 from tests.core.tiny import DEPTH, Clock, Words, exposed, open_runtime, source, stream
 
 UP = 'observatory_source_up{deployment="default",source="words",system="tiny"}'
@@ -57,7 +55,7 @@ def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
     words.say("1 red a")
     loop = started(runtime, words)
     until(lambda: exposed(runtime).get(RED) == 1, "first read")
-    assert loop.row.up is True
+    until(lambda: loop.row.up is True, "up")
 
     def refuse() -> None:
         raise SourceDown("refused", "127.0.0.1:1")
@@ -65,14 +63,37 @@ def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
     words.fail = refuse
     until(lambda: exposed(runtime)[UP] == 0, "down")
     assert exposed(runtime)[RED] == 1, "a counter keeps its value"
-    assert loop.row.note == "refused: 127.0.0.1:1"
+    until(lambda: loop.row.note == "refused: 127.0.0.1:1", "the reason is told to people")
     words.say("2 red a")
     words.fail = lambda: None
     until(lambda: exposed(runtime)[RED] == 2, "recovery without restart")
-    assert exposed(runtime)[UP] == 1
+    until(lambda: exposed(runtime)[UP] == 1, "up again")
     loop.stop()
     loop.join(5)
     assert not loop.is_alive()
+
+
+def test_it_is_not_up_before_everything_has_been_looked_at(runtime: Runtime) -> None:
+    """Up without its gauges, it would seem that what they told is over."""
+    words = Words()
+    words.say("1 red a")
+    release = threading.Event()
+
+    def slow(connection: Words, now: object) -> list[Sample]:
+        assert release.wait(30)
+        return depth(connection, now)
+
+    probe: Probe[Words] = Probe(name="depth", interval=60, collect=slow, feeds=(DEPTH,))
+    loop = SourceLoop(source(words, stream(interval=60), probes=(probe,)), runtime)
+    loop.start()
+    until(lambda: exposed(runtime).get(RED) == 1, "the stream is read")
+    assert exposed(runtime)[UP] == 0
+    assert DEPTH_LINE not in exposed(runtime)
+    release.set()
+    until(lambda: exposed(runtime)[UP] == 1, "up")
+    assert exposed(runtime)[DEPTH_LINE] == 1
+    loop.stop()
+    loop.join(5)
 
 
 def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Runtime) -> None:
@@ -99,7 +120,7 @@ def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Ru
     )
     until(lambda: exposed(runtime)[errors % ("wrong_type", "broken")] >= 2, "counted by reason")
     until(lambda: exposed(runtime)[errors % ("defect", "defective")] >= 2, "a defect is counted too")
-    assert exposed(runtime)[UP] == 1
+    assert exposed(runtime)[UP] == 1, "a probe that fails has been looked at"
     loop.stop()
     loop.join(5)
 
@@ -143,45 +164,95 @@ def test_what_has_more_does_not_starve_what_is_due(runtime: Runtime) -> None:
     loop.join(5)
 
 
-def test_a_bell_is_answered_sooner_than_the_interval(runtime: Runtime) -> None:
-    words, bell = Words(), Bell()
+def test_one_that_ends_the_connection_cannot_keep_its_siblings_from_being_read(runtime: Runtime) -> None:
+    """An answer too large for the time limit, say: each read of it ends the connection, a new one is let in."""
+    words = Words()
     words.say("1 red a")
-    loop = SourceLoop(replace(source(words, stream(interval=60)), bells={stream().name: bell}), runtime)
-    bell.ring()
+
+    def too_large(connection: Words, now: object) -> list[Sample]:
+        raise SourceDown("timeout", "no answer in time")
+
+    large: Probe[Words] = Probe(name="large", interval=0.02, collect=too_large, feeds=())
+    small: Probe[Words] = Probe(name="depth", interval=0.02, collect=depth, feeds=(DEPTH,))
+    loop = SourceLoop(source(words, stream(interval=0.02), probes=(large, small)), runtime)
     loop.start()
-    until(lambda: exposed(runtime).get(RED) == 1, "the first read")
+    until(lambda: exposed(runtime).get(DEPTH_LINE) == 1, "what comes after it is read")
     words.say("2 red a")
-    rung = time.monotonic()
-    bell.ring()
-    until(lambda: exposed(runtime)[RED] == 2, "read because it rang")
-    assert time.monotonic() - rung < 5, "not after the interval"
+    until(lambda: exposed(runtime)[RED] == 2, "what comes before it is read on")
+    errors = 'observatory_stream_errors_total{deployment="default",reason="timeout",source="words",stream="large"'
+    until(lambda: exposed(runtime)[errors + ',system="tiny"}'] >= 2, "it is counted as its own trouble")
+    until(lambda: exposed(runtime)[UP] == 1, "the source is up")
+    assert "large: timeout" in loop.row.note
     loop.stop()
     loop.join(5)
 
 
-def test_a_thousand_rings_are_a_few_reads_and_the_last_one_is_heard(runtime: Runtime) -> None:
-    words, bell, reads = Words(), Bell(), [0]
+def test_a_source_that_lets_in_and_answers_nothing_is_down(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime)[UP] == 1, "up")
+    connected = loop.source.connect
 
-    def counted() -> None:
-        reads[0] += 1
+    def refuse() -> None:
+        raise SourceDown("refused", "a replica that has lost its master")
 
-    words.fail = counted
-    loop = SourceLoop(replace(source(words, stream(limit=100_000, interval=60)), bells={stream().name: bell}), runtime)
-    loop.start()
-    until(lambda: reads[0] >= 1, "the first read")
-    began, first = time.monotonic(), reads[0]
-    said = 0
-    while time.monotonic() - began < 1.2:
-        said += 1
-        words.say(f"{said} red a")
-        bell.ring()
-        threading.Event().wait(0.001)
-    until(lambda: exposed(runtime).get(RED) == said, "also what came with the last ring")
-    assert said > 100
-    assert reads[0] - first <= 2 + (time.monotonic() - began) / SHORTEST_PAUSE
+    def let_in() -> Words:
+        words.fail = lambda: None
+        try:
+            return connected()
+        finally:
+            words.fail = refuse
+
+    object.__setattr__(loop.source, "connect", let_in)
+    object.__setattr__(loop.source.probes[0], "collect", lambda connection, _: connection.fail())
+    words.fail = refuse
+    until(lambda: exposed(runtime)[UP] == 0, "down")
+    refused = 'observatory_source_errors_total{deployment="default",reason="refused",source="words",system="tiny"}'
+    until(lambda: exposed(runtime)[refused] >= 4, "counted as the source's")
+    assert exposed(runtime)[UP] == 0
     loop.stop()
     loop.join(5)
 
 
-def test_a_bell_that_nobody_answers_is_silent() -> None:
-    Bell().ring()
+def test_a_full_disk_stops_nothing_for_longer_than_it_lasts(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime).get(RED) == 1, "first read")
+    with runtime.checkpoint.read() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    words.say(*(f"{number} red {'x' * 1000}" for number in range(2, 90)))
+    errors = 'observatory_stream_errors_total{deployment="default",reason="state",source="words",stream="things"'
+    until(lambda: exposed(runtime)[errors + ',system="tiny"}'] >= 2, "it says so")
+    assert exposed(runtime)[RED] == 1, "what is not stored does not show"
+    assert exposed(runtime)[UP] == 1, "the source is there"
+    with runtime.checkpoint.read() as connection:
+        connection.execute("PRAGMA max_page_count = 1000000")
+    until(lambda: exposed(runtime)[RED] == 89, "everything is read again, once")
+    assert loop.is_alive()
+    loop.stop()
+    loop.join(5)
+
+
+def test_a_connection_that_cannot_even_be_closed_is_given_up(runtime: Runtime) -> None:
+    words = Words()
+    words.say("1 red a")
+    loop = started(runtime, words)
+    until(lambda: exposed(runtime).get(RED) == 1, "first read")
+
+    def refuse() -> None:
+        raise SourceDown("refused", "gone")
+
+    def explode(_: Words) -> None:
+        raise ZeroDivisionError
+
+    object.__setattr__(loop.source, "close", explode)
+    words.fail = refuse
+    until(lambda: exposed(runtime)[UP] == 0, "down")
+    words.fail = lambda: None
+    until(lambda: exposed(runtime)[UP] == 1, "up again")
+    assert loop.is_alive()
+    loop.stop()
+    loop.join(5)

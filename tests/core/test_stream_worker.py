@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exporters.core.admission import Admission
-from exporters.core.contract import Json
+from exporters.core.contract import Effects, Json
+from exporters.core.errors import StateError
 from exporters.core.outbox import Outbox
 from exporters.core.runtime import Runtime
 from exporters.core.stream_worker import StreamWorker
-from tests.core.tiny import Clock, Words, exposed, open_runtime, source, stream
+from tests.core.tiny import SEEN, THING, WORDS, Clock, Thing, Words, exposed, open_runtime, source, stream
 
 WHO = 'deployment="default",source="words",stream="things",system="tiny"'
 RED = 'tiny_seen_total{colour="red",deployment="default"}'
@@ -177,7 +179,8 @@ def test_another_hash_key_finds_the_place_again_without_counting(tmp_path: Path)
     with running(tmp_path) as runtime:
         worker(runtime, words).run(words)
     with running(tmp_path) as runtime:
-        assert runtime.checkpoint.forget_cursors() == ["tiny/default/words/things"]
+        runtime.checkpoint.forget_cursors("reason", "another key")
+        assert runtime.checkpoint.placeless() == ["tiny/default/words/things"]
         work = worker(runtime, words, rebase=True)
         work.run(words)
         assert exposed(runtime)[RED] == 1
@@ -206,6 +209,50 @@ def test_an_event_from_the_future_does_not_advance_the_last_event(tmp_path: Path
         worker(runtime, words).run(words)
         last = exposed(runtime)[f"observatory_stream_last_event_timestamp_seconds{{{WHO}}}"]
         assert last == 1771761605.0
+
+
+def test_a_clock_a_little_ahead_of_ours_tells_of_now(tmp_path: Path) -> None:
+    """Two machines never agree; an event read within the second it was written in is not of the future."""
+    words = Words()
+    words.say("5 red a", "3630 red b")
+    with running(tmp_path) as runtime:
+        worker(runtime, words).run(words)
+        shown = exposed(runtime)
+        now = runtime.now().timestamp()
+        assert shown[f"observatory_stream_last_event_timestamp_seconds{{{WHO}}}"] == now
+        assert shown[f"observatory_stream_lag_seconds{{{WHO}}}"] == 0
+
+
+def test_what_cannot_be_written_as_a_line_is_counted_once_though_the_disk_is_full(tmp_path: Path) -> None:
+    def fold(state: dict[str, Any], thing: Thing) -> tuple[dict[str, Any], Effects]:
+        effects = Effects()
+        effects.count(SEEN, thing.colour)
+        effects.count(WORDS, thing.word)
+        effects.point(THING, thing.at, {"length": 2**70}, colour=thing.colour)
+        return {"last": thing.number, "padding": "x" * 100_000}, effects
+
+    words, clock = Words(), Clock()
+    words.say("1 red a", "2 red b", "3 red c", "4 red d")
+    with running(tmp_path, clock) as runtime:
+        odd = replace(stream(), fold=fold)
+        work = StreamWorker(source(words, odd), odd, runtime, Admission())
+        work.load(rebase=False)
+        with runtime.checkpoint.read() as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+        for _ in range(3):
+            with pytest.raises(StateError):
+                work.run(words)
+        with runtime.checkpoint.read() as connection:
+            connection.execute("PRAGMA max_page_count = 100000")
+        work.run(words)
+        clock.seconds += 31
+        shown = exposed(runtime)
+        assert shown['observatory_influxdb_fields_dropped_total{bucket="tiny",reason="integer_range"}'] == 4
+        assert shown['observatory_outbox_dropped_total{bucket="tiny",reason="unencodable"}'] == 4
+        assert shown['observatory_label_values_clamped_total{deployment="default",label="word",system="tiny"}'] == 1
+        assert shown[RED] == 4
+        assert outbox_lines(runtime) == []
 
 
 def test_state_of_another_shape_starts_again(tmp_path: Path) -> None:

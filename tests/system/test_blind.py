@@ -51,8 +51,8 @@ def healed(exporter: Exporter, her: Her, before: Scrape) -> None:
     her.interaction()
     wanted = (before.one("her_interactions_total") or 0) + 1
     exporter.until(lambda s: s.one("her_interactions_total") == wanted, "counting goes on", 60)
-    scrape = exporter.until(lambda s: set(GAUGES) <= s.names(), "gauges are back", 60)
-    assert up(scrape) == 1
+    scrape = exporter.until(lambda s: up(s) == 1, "source_up rises", 60)
+    assert set(GAUGES) <= scrape.names(), "it is not up without its gauges"
     assert scrape.total("observatory_stream_gaps_total") == before.total("observatory_stream_gaps_total")
 
 

@@ -1,0 +1,117 @@
+"""Points of one stream become lines of the outbox: tags held to their sets, fields to their types, a time of its own.
+
+A line is made as soon as its event is folded, so that a large batch holds lines and not events, points and dicts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from exporters.core.contract import Point
+from exporters.core.errors import DeclarationError
+from exporters.core.line_protocol import FieldDropReason, Unencodable, encode
+from exporters.core.measurement import Measurement
+from exporters.core.outbox import OutboxLine
+from exporters.core.seldom import Seldom
+from exporters.core.stamp import Stamps
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED = 8192
+"""Tag sets kept ready. They repeat: all are closed sets but for a user or a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TagSet:
+    """tags: as they are written, `deployment` included. series: measurement and tags, as they identify a point.
+
+    cut: told the name of a field that is left out, and why.
+    """
+
+    tags: Mapping[str, str]
+    series: str
+    cut: Callable[[str, FieldDropReason], None]
+
+
+class PointLines:
+    """Makes the lines of one stream. Used by its source's thread alone.
+
+    buckets: those that exist; points of others make no line. resolution_ns: as Stream has it. dropped: called with the
+    bucket of a point that cannot be written as a line. cut: called with the bucket of a point that is written without
+    one of its fields, and the reason.
+    """
+
+    def __init__(
+        self,
+        deployment: str,
+        resolution_ns: int,
+        buckets: Collection[str],
+        dropped: Callable[[str], None],
+        cut: Callable[[str, FieldDropReason], None],
+    ) -> None:
+        self._deployment = deployment
+        self._resolution_ns = resolution_ns
+        self._buckets = buckets
+        self._dropped = dropped
+        self._cut = cut
+        self._seldom = Seldom()
+        self._known: dict[tuple[Measurement, tuple[tuple[str, str], ...]], _TagSet] = {}
+
+    def begin(self, stamps: bytes) -> LineBatch:
+        """A batch without lines. stamps: the recent ones, as they were committed last."""
+        return LineBatch(self, stamps)
+
+    def make(self, point: Point, record: bytes, stamps: Stamps) -> OutboxLine | None:
+        """The point's line at its own time; None where there is none."""
+        measurement = point.measurement
+        if measurement.bucket not in self._buckets:
+            return None
+        try:
+            known = self._tag_set(point)
+            fields = measurement.typed(point.fields)
+            event_ns = int(point.at.timestamp()) * 1_000_000_000 + point.at.microsecond * 1000
+            time_ns = stamps.assign(known.series, event_ns, self._resolution_ns, record)
+            line = encode(measurement.name, known.tags, fields, time_ns, known.cut)
+            return OutboxLine(measurement.bucket, time_ns, line)
+        except (Unencodable, DeclarationError) as error:
+            if times := self._seldom.times(str(error)):
+                log.error("%d points of %s could not be written as lines: %s", times, measurement.name, error)
+            self._dropped(measurement.bucket)
+            return None
+
+    def _tag_set(self, point: Point) -> _TagSet:
+        measurement = point.measurement
+        key = (measurement, tuple(point.tags.items()))
+        known = self._known.get(key)
+        if known is None:
+            measurement.check_tags(point.tags)
+            tags = {tag.name: tag.clamp(point.tags[tag.name]) for tag in measurement.tags if tag.name in point.tags}
+            tags["deployment"] = self._deployment
+            series = measurement.name + "".join(f",{k}={v}" for k, v in sorted(tags.items()))
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            bucket = measurement.bucket
+            known = self._known[key] = _TagSet(tags, series, lambda _, why: self._cut(bucket, why))
+        return known
+
+
+class LineBatch:
+    """The lines of one batch, not yet committed."""
+
+    def __init__(self, maker: PointLines, stamps: bytes) -> None:
+        self._make = maker.make
+        self._before = stamps
+        self._stamps = Stamps(stamps)
+        self.lines: list[OutboxLine] = []
+
+    def add(self, point: Point, record: bytes) -> None:
+        """Add a point's line. record: the raw bytes it came from, which give it its place within a tick."""
+        line = self._make(point, record, self._stamps)
+        if line is not None:
+            self.lines.append(line)
+
+    def stamps(self) -> bytes:
+        """The recent stamps after this batch. Called once, at its end."""
+        return self._stamps.packed() if self.lines else self._before
