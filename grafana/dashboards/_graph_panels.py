@@ -138,12 +138,13 @@ def stage_bars(
 
 
 def _node(asked: Expr, node: Label) -> Expr:
-    return asked.relabel("id", "$1", node.name).relabel("title", "$1", node.name).aggregate("sum", ("id", "title"))
+    return asked.join_labels("id", "", node.name).join_labels("title", "", node.name).aggregate("sum", ("id", "title"))
 
 
 def _edge(asked: Expr, source: Label, target: Label) -> Expr:
     joined = asked.join_labels("id", " → ", source.name, target.name)
-    ends = joined.relabel("source", "$1", source.name).relabel("target", "$1", target.name)
+    # Of one label this makes a copy; label_replace would need a `$1`, which Grafana takes for a variable of its own.
+    ends = joined.join_labels("source", "", source.name).join_labels("target", "", target.name)
     return ends.aggregate("sum", ("id", "source", "target"))
 
 

@@ -62,7 +62,7 @@ COLOURS = {
 
 def at_node(asked: Expr) -> Expr:
     """Ways by where they lead to, as figures of that node."""
-    return asked.relabel("node", "$1", lb.TARGET_NODE.name).aggregate("sum", (lb.NODE.name,))
+    return asked.join_labels("node", "", lb.TARGET_NODE.name).aggregate("sum", (lb.NODE.name,))
 
 
 VISITS = m.TRANSITIONS.increase(RANGE, by=lb.TARGET_NODE)
