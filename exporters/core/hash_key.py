@@ -18,16 +18,9 @@ def load_or_create(path: Path) -> bytes:
     """The key, 32 bytes. StateError if the file cannot be read or is not such a key."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            text = path.read_text(encoding="ascii", errors="replace").strip()
-        else:
-            text = secrets.token_hex(_BYTES)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+        if not path.exists():
+            _create(path)
+        text = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         msg = f"hash key file {path}: {error.strerror}"
         raise StateError(msg) from None
@@ -39,6 +32,27 @@ def load_or_create(path: Path) -> bytes:
         msg = f"hash key file {path}: must hold {_BYTES * 2} hexadecimal digits; restore it from a backup"
         raise StateError(msg)
     return key
+
+
+def _create(path: Path) -> None:
+    """Whole or not at all: an empty key after a power cut would have to be removed by hand."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # Unlike a rename it fails where a file is: of two that start at once, one key counts.
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            fresh.rename(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def places_lost(checkpoint: Checkpoint, key: bytes) -> frozenset[str]:

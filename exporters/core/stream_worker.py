@@ -68,10 +68,7 @@ class StreamWorker(Generic[C]):
         """
         self._rebase = rebase
         self._stored = self._runtime.checkpoint.stream(self.feed.name)
-        if self._stored.state is not None and self._stored.state_version == self.stream.state_version:
-            self._state = self.stream.decode(self._stored.state)
-        else:
-            self._state = self.stream.initial()
+        self._state = self._remembered()
         for series in self._runtime.checkpoint.series(self.feed.name):
             metric = self._runtime.metrics.get(series.metric)
             if metric is not None and len(series.values) == len(metric.labels):
@@ -83,6 +80,15 @@ class StreamWorker(Generic[C]):
         self.feed.caught_up = self._stored.caught_up
         self._show_times(self._stored)
         self._show_lasting()
+
+    def _remembered(self) -> Any:
+        if self._stored.state is None or self._stored.state_version != self.stream.state_version:
+            return self.stream.initial()
+        try:
+            return self.stream.decode(self._stored.state)
+        except Exception as error:  # one stream's state must not keep every system out of sight
+            log.error("%s: its state cannot be read and starts again: %s", self.feed.name, where_it_failed(error))
+            return self.stream.initial()
 
     def run(self, connection: C) -> bool:
         """One read and what follows from it. True if there is more to read right now.

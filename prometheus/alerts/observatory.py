@@ -40,7 +40,8 @@ ALERTS: tuple[Alert, ...] = (
         "",
         health.STREAM_ERRORS.increase("5m", by=_STREAM) > 2.5,
         "{{ $labels.stream }} of {{ $labels.system }} cannot be read ({{ $labels.deployment }}).",
-        "The server answers, this part of it does not: a key of another type, a missing permission, a missing table.",
+        "The server answers, this part of it does not: a key of another type, a missing permission, a missing table. Or"
+        " what was read cannot be stored, because the exporter's disk is full.",
         "observatory-health",
         held_by=None,
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -119,6 +121,21 @@ def test_the_hash_key_is_made_once_private_and_checked(tmp_path: Path) -> None:
     file.write_text("short")
     with pytest.raises(StateError, match="64 hexadecimal digits"):
         hash_key.load_or_create(file)
+
+
+def test_a_hash_key_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hash.key"
+
+    def power_cut(_: int) -> None:
+        raise OSError(errno.EIO, "power cut")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(os, "fsync", power_cut)
+        with pytest.raises(StateError, match="power cut"):
+            hash_key.load_or_create(file)
+    assert list(tmp_path.iterdir()) == []
+    assert len(hash_key.load_or_create(file)) == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["hash.key"]
 
 
 def test_another_key_is_a_declared_gap(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from exporters.core import point_lines
 from exporters.core.contract import Point
-from exporters.core.measurement import FieldValue
+from exporters.core.measurement import Field, FieldValue, Measurement
 from exporters.core.point_lines import PointLines
 from tests.core.tiny import START, THING
 
@@ -16,11 +16,12 @@ SECOND_NS = int(START.timestamp()) * 10**9
 
 
 class Maker(PointLines):
-    """Lines of the deployment `home`, and the buckets of points that could not be written."""
+    """Lines of the deployment `home`; buckets of points that could not be written, and of those that lost a field."""
 
     def __init__(self, *buckets: str) -> None:
         self.lost: list[str] = []
-        super().__init__("home", 1000, buckets, self.lost.append)
+        self.cut: list[tuple[str, str]] = []
+        super().__init__("home", 1000, buckets, self.lost.append, lambda *why: self.cut.append(why))
 
 
 def point(seconds: int = 0, **fields: FieldValue) -> Point:
@@ -67,6 +68,18 @@ def test_what_cannot_be_written_is_told_and_counted_and_the_rest_is_written(
     assert maker.lost == ["tiny", "tiny"]
     assert "tiny_thing" in caplog.text
     assert "three" not in caplog.text
+
+
+def test_a_field_no_server_takes_is_left_out_and_counted() -> None:
+    maker = Maker("tiny")
+    measurement = Measurement(
+        "tiny", "tiny_pair", "Two numbers.", (), (THING.fields[0], Field("other", "int", "Another."))
+    )
+    batch = maker.begin(b"")
+    batch.add(Point(measurement, START, {}, {"length": 2**70, "other": 1}), b"x")
+    assert [line.line.split(" ")[1] for line in batch.lines] == ["other=1i"]
+    assert maker.cut == [("tiny", "integer_range")]
+    assert maker.lost == []
 
 
 def test_an_unknown_tag_value_becomes_other() -> None:

@@ -263,3 +263,21 @@ def test_state_of_another_shape_starts_again(tmp_path: Path) -> None:
     with running(tmp_path) as runtime:
         stored: Json = runtime.checkpoint.stream("tiny/default/words/things").state
         assert stored == {"last": 1}
+
+
+def test_a_state_that_cannot_be_read_starts_again_and_stops_nobody(tmp_path: Path) -> None:
+    words = Words()
+    words.say("1 red a")
+    with running(tmp_path) as runtime:
+        worker(runtime, words).run(words)
+
+    def decode(stored: Json) -> dict[str, Any]:
+        return {"last": stored["other"]}
+
+    words.say("2 red b")
+    with running(tmp_path) as runtime:
+        changed = replace(stream(), decode=decode)
+        work = StreamWorker(source(words, changed), changed, runtime, Admission())
+        work.load(rebase=False)
+        work.run(words)
+        assert exposed(runtime)[RED] == 2
