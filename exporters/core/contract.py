@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from exporters.core.bell import Bell
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.metric import Metric
 
@@ -141,6 +142,7 @@ class Source(Generic[C]):
     """One endpoint of one deployment of one system.
 
     connect: opens the connection (raises SourceDown), which carries its own per-command timeout. close: never raises.
+    bells: stream -> bell that another source rings when it has seen news for that stream.
     """
 
     system: str
@@ -150,6 +152,7 @@ class Source(Generic[C]):
     close: Callable[[C], None]
     streams: tuple[Stream[C, Any, Any], ...]
     probes: tuple[Probe[C], ...] = ()
+    bells: Mapping[str, Bell] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

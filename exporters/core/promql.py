@@ -114,6 +114,11 @@ class Expr:
             lambda s: f'label_replace({self.text(s)}, "{target}", "{template}", "{source}", "{escaped}")', self.metrics
         )
 
+    def join_labels(self, target: str, separator: str, *sources: str) -> Expr:
+        """`label_join(self, target, separator, sources…)`: several labels as one."""
+        named = "".join(f', "{source}"' for source in sources)
+        return Expr(lambda s: f'label_join({self.text(s)}, "{target}", "{separator}"{named})', self.metrics)
+
     def subquery(self, function: str, window: str, step: str = "") -> Expr:
         """`function((self)[window:step])`, for example the highest rate of a day."""
         return Expr(lambda s: f"{function}(({self.text(s)})[{window}:{step}])", self.metrics)

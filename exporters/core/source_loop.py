@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 from exporters.core import health
@@ -25,6 +26,14 @@ log = logging.getLogger(__name__)
 LONGEST_BACK_OFF = 15.0
 """Seconds: a source that comes back is noticed within one usual scrape interval."""
 
+NEWS_SETTLES = 0.05
+"""Seconds from a bell to the read it asks for: who rings may be quicker than who writes."""
+
+SHORTEST_PAUSE = 0.5
+"""Seconds between two reads that bells ask for: a hundred rings in a burst are two reads, not a hundred."""
+
+_NEVER = float("inf")
+
 
 @dataclass(slots=True)
 class _Item(Generic[C]):
@@ -32,10 +41,17 @@ class _Item(Generic[C]):
     due: float
     more: bool = False
     failing: str = ""
+    rung: float = _NEVER
+    begun: float = -_NEVER
+
     downs: int = 0
     """Times in a row that the connection ended while it was read."""
     down_at: int = 0
     """How many reads of the whole source had succeeded when it did so last."""
+
+    def when(self) -> float:
+        """When it is to be read: at its pace, or sooner because a bell rang, but never in a rush."""
+        return min(self.due, max(self.rung, self.begun + SHORTEST_PAUSE))
 
 
 class SourceLoop(threading.Thread, Generic[C]):
@@ -47,6 +63,7 @@ class SourceLoop(threading.Thread, Generic[C]):
         self._runtime = runtime
         self._halt = threading.Event()
         self._wake = threading.Event()
+        self._bells = threading.Lock()
         self._connection: C | None = None
         self._failures = 0
         self._reads = 0
@@ -56,7 +73,10 @@ class SourceLoop(threading.Thread, Generic[C]):
         for stream in source.streams:
             worker = StreamWorker(source, stream, runtime, admission)
             worker.load(rebase=worker.feed.name in rebase)
-            self._items.append(_Item(worker, 0.0))
+            item: _Item[C] = _Item(worker, 0.0)
+            self._items.append(item)
+            if stream.name in source.bells:
+                source.bells[stream.name].answered_by(partial(self._rung, item))
         for probe in source.probes:
             prober = ProbeWorker(source, probe, runtime, admission)
             prober.load()
@@ -86,6 +106,15 @@ class SourceLoop(threading.Thread, Generic[C]):
             item.due = 0.0
         self._wake.set()
 
+    def _rung(self, item: _Item[C]) -> None:
+        """Read this one soon. From any thread; only the first ring before a read wakes the loop."""
+        with self._bells:
+            first = item.rung == _NEVER
+            if first:
+                item.rung = time.monotonic() + NEWS_SETTLES
+        if first:
+            self._wake.set()
+
     def run(self) -> None:
         """The thread: until `stop`."""
         while not self._halt.is_set():
@@ -110,7 +139,7 @@ class SourceLoop(threading.Thread, Generic[C]):
             item = self._next(time.monotonic())
             if item is None:
                 self._succeeded()
-                return max(0.0, min(item.due for item in self._items) - time.monotonic()) if self._items else 1.0
+                return max(0.0, min(item.when() for item in self._items) - time.monotonic()) if self._items else 1.0
             self._read(item, self._connection)
         except SourceDown as error:
             self._failed(error)
@@ -124,16 +153,21 @@ class SourceLoop(threading.Thread, Generic[C]):
 
     def _next(self, now: float) -> _Item[C] | None:
         """What is due comes before what merely has more."""
-        due = [item for item in self._items if item.due <= now]
+        due = [item for item in self._items if item.when() <= now]
         if due:
-            return min(due, key=lambda item: item.due)
+            return min(due, key=_Item.when)
         return next((item for item in self._items if item.more), None)
 
     def _read(self, item: _Item[C], connection: C) -> None:
         # Set first: a worker that fails is not asked again before its time. What merely goes on keeps its pace.
         now = time.monotonic()
+        with self._bells:
+            # A ring whose news has not settled asks for a read of its own.
+            if item.rung <= now:
+                item.rung = _NEVER
         if item.due <= now:
             item.due = now + item.worker.interval
+        item.begun = now
         item.more = False
         try:
             item.more = item.worker.run(connection)

@@ -38,12 +38,14 @@ def her(stage: Stage, invention: Invention) -> Deployments:
     # It keeps every write, so that a demo that is continued finds the lists where it left them.
     redis = Redis(folder / "redis", port, password_file=password_file, appendonly=True, name="HER's Redis")
     stage.start(redis, address=redis.address, purpose="what an invented HER leaves behind")
+    debugger = stage.port(8081, "HER's workflow debugger")
     log = folder / "simulator.log"
     simulator = Server(
         "HER simulator",
         [
             *(sys.executable, "-m", "exporters.her.simulate"),
             *("--redis.host", LOOPBACK, "--redis.port", str(port), "--redis.password-file", password_file),
+            *("--debugger.host", LOOPBACK, "--debugger.port", str(debugger)),
             # History comes before anything else or not at all.
             *("--backfill-hours", str(0 if again else invention.history_hours)),
         ],
@@ -57,8 +59,9 @@ def her(stage: Stage, invention: Invention) -> Deployments:
         {
             "deployment": DEPLOYMENT,
             "redis": {"host": LOOPBACK, "port": port, "password_file": str(password_file)},
+            "workflow": {"url": f"ws://{LOOPBACK}:{debugger}/ws/workflow"},
             # Nobody stands behind these texts.
-            "text": {"chats": True, "executions": True, "logs": True},
+            "text": {"chats": True, "executions": True, "logs": True, "workflow": True},
         }
     ]
 

@@ -6,6 +6,7 @@ followed by `response_sent`, and the two are one failed request. What ends in ne
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +17,9 @@ from exporters.core.measurement import FieldValue
 from exporters.core.pseudonym import Pseudonyms
 from exporters.her import metrics
 from exporters.her.events_workflow import WorkflowEvent
+from exporters.her.labels import NODE, NODES
 from exporters.her.names import member, mode
+from exporters.her.workflow_path import moved, step_point
 from exporters.her.workflow_requests import Request, WorkflowState
 
 SYSTEM_NAME = "her"
@@ -48,9 +51,13 @@ def fold_workflow(
             llm.UNKNOWN_MODEL,
             failure,
         )
+    if event.console:
+        _told(effects, key, event, pseudonyms)
+    fresh = known or Request(last=event.at.timestamp())
+    step_point(effects, key, fresh, event)
     if known is None and key in state.ended:
         return state, effects
-    request = _carried_on(known or Request(last=event.at.timestamp()), event)
+    request = _carried_on(moved(effects, fresh, event), event)
     state = state.with_request(key, request)
     if event.event_type == "response_sent":
         return _answered(state, key, request, event, effects)
@@ -74,8 +81,14 @@ def expire(state: WorkflowState, now: datetime) -> tuple[WorkflowState, Effects]
 
 
 def view(state: WorkflowState, _now: datetime) -> list[Sample]:
-    """Requests in progress; one that failed only waits for its apology."""
-    return [Sample(metrics.IN_PROGRESS, sum(not request.failed for request in state.open.values()))]
+    """Requests in progress, by the node each is at; one that failed only waits for its apology."""
+    working = [request for request in state.open.values() if not request.failed]
+    at = Counter(NODE.clamp(request.node) for request in working)
+    samples = [Sample(metrics.IN_PROGRESS, len(working))]
+    samples += [Sample(metrics.NODE_RUNNING, at[node], (node,)) for node in (*NODES, *([OTHER] if at[OTHER] else []))]
+    if working:
+        samples.append(Sample(metrics.OLDEST_IN_PROGRESS, min(request.first_sign for request in working)))
+    return samples
 
 
 def _count(effects: Effects, event: WorkflowEvent) -> None:
@@ -86,6 +99,13 @@ def _count(effects: Effects, event: WorkflowEvent) -> None:
         effects.count(metrics.INTENTS, mode(event.mode))
     if event.event_type == "tool_selected":
         effects.count(metrics.SELECTIONS, event.selected)
+
+
+def _told(effects: Effects, key: str, event: WorkflowEvent, pseudonyms: Pseudonyms) -> None:
+    fields: dict[str, FieldValue] = {"console_text": pseudonyms.disguise(event.console), "execution": key}
+    effects.point(
+        metrics.WORKFLOW_TEXT, event.at, fields, node=event.node, event_type=event.event_type, status=event.status
+    )
 
 
 def _carried_on(request: Request, event: WorkflowEvent) -> Request:
@@ -122,7 +142,13 @@ def _ended(
 ) -> WorkflowState:
     channel = request.channel or OTHER
     effects.count(metrics.REQUESTS, channel, outcome)
-    fields: dict[str, FieldValue] = {"events": request.events, "llm_seconds": request.llm_seconds}
+    fields: dict[str, FieldValue] = {
+        "events": request.events,
+        "llm_seconds": request.llm_seconds,
+        "execution": key,
+        "last_node": request.node or OTHER,
+        **{f"at_{node}_seconds": request.stages[node] for node in NODES if node in request.stages},
+    }
     if seconds is None and outcome == "error" and request.began is not None:
         seconds = max(0.0, request.last - request.began)
     if seconds is not None:

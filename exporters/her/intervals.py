@@ -41,4 +41,7 @@ PROBES: Mapping[str, float] = MappingProxyType(
         "profiles": 30.0,
     }
 )
-INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES})
+LIVE: Mapping[str, float] = MappingProxyType({"debugger": 5.0})
+"""Probes of the source `workflow`, which is there where it is configured."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE})

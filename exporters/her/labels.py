@@ -165,6 +165,10 @@ FALLBACK = opened("fallback", "Provider that answered instead.", 16)
 STATUS_CODE = opened("status_code", "HTTP status that made HER change the provider.", 16)
 NODES = ("input", "intent_classifier", "memory_lookup", "tool_selector", "tool_executor", "llm", "response")
 NODE = closed("node", "Node of the workflow graph.", *NODES)
+SOURCE_NODE = closed(
+    "source_node", "Node that a request came from; `start` where it had just been received.", "start", *NODES
+)
+TARGET_NODE = closed("target_node", "Node that a request came to.", *NODES)
 WORKFLOW_EVENTS = (
     "message_received",
     "tool_execution_started",

@@ -169,6 +169,61 @@ NODE_SECONDS = histogram(
 INTENTS = counter("her_intents_total", "Messages by what HER took them for.", (lb.MODE,))
 SELECTIONS = counter("her_tool_selections_total", "Choices of the tool selector.", (lb.SELECTED,))
 IN_PROGRESS = gauge("her_requests_in_progress", "Requests begun and not ended within the last ten minutes.")
+OLDEST_IN_PROGRESS = gauge(
+    "her_request_oldest_timestamp_seconds",
+    "When the oldest request in progress began; absent without one.",
+)
+NODE_RUNNING = gauge(
+    "her_workflow_node_running", "Requests in progress by the node they were last seen at.", (lb.NODE,)
+)
+
+_USUAL_TRANSITIONS = (
+    ("start", "input"),
+    ("input", "memory_lookup"),
+    ("memory_lookup", "intent_classifier"),
+    ("memory_lookup", "llm"),
+    ("memory_lookup", "response"),
+    ("intent_classifier", "tool_selector"),
+    ("tool_selector", "memory_lookup"),
+    ("tool_selector", "tool_executor"),
+    ("tool_selector", "llm"),
+    ("tool_selector", "response"),
+    ("tool_executor", "tool_selector"),
+    ("tool_executor", "llm"),
+    ("tool_executor", "response"),
+    ("llm", "response"),
+)
+TRANSITIONS = counter(
+    "her_workflow_transitions_total",
+    "Requests that came from one node to another, in the order in which HER really worked.",
+    (lb.SOURCE_NODE, lb.TARGET_NODE), start=_USUAL_TRANSITIONS,
+)  # fmt: skip
+TRANSITION_SECONDS = counter(
+    "her_workflow_transition_seconds_total",
+    "Time from a request's last sign at one node to its first at the next.",
+    (lb.SOURCE_NODE, lb.TARGET_NODE), start=_USUAL_TRANSITIONS,
+)  # fmt: skip
+TRANSITION_ERRORS = counter(
+    "her_workflow_transition_errors_total",
+    "Requests that came from one node to another and failed there.",
+    (lb.SOURCE_NODE, lb.TARGET_NODE), start=_USUAL_TRANSITIONS,
+)  # fmt: skip
+
+# The WebSocket of the workflow debugger -- probe `debugger` of the source `workflow`, where it is configured
+
+LIVE_REQUESTS = gauge(
+    "her_workflow_live_requests",
+    "Requests in progress by node, as HER's debugger tells them, seconds before the list is read.",
+    (lb.NODE,),
+)
+DEBUGGER_BUSY = gauge(
+    "her_workflow_debugger_busy",
+    "1 while HER's debugger is connected and answers nothing, as while HER waits for its model; 0 when it answers.",
+)
+DEBUGGER_LAST_FRAME = gauge(
+    "her_workflow_debugger_last_frame_timestamp_seconds",
+    "When HER's debugger last said anything at all; absent before it has.",
+)
 
 # her:runtime:capabilities and its history -- probe `capabilities`, stream `startups`
 
@@ -208,7 +263,9 @@ METRICS: tuple[Metric, ...] = (
     DECISIONS, HEARTBEAT_TIME, STAGE_SECONDS, REPLIES, REPLY_LANGUAGES, DEBATES, VERIFICATIONS, VERIFIER_CONFIDENCE,
     AGENT_STEPS, ENGAGEMENT, INITIATIVE, USER_RESPONSE, PROACTIVE, TOOL_CALLS, FAILOVERS, CAPABILITY_PROBES,
     REINFORCEMENT, REINFORCEMENT_REASONS, REINFORCED_TASKS, PROFILES, PROFILE_TRAITS,
-    WORKFLOW_EVENTS, REQUESTS, REQUEST_SECONDS, NODE_SECONDS, INTENTS, SELECTIONS, IN_PROGRESS,
+    WORKFLOW_EVENTS, REQUESTS, REQUEST_SECONDS, NODE_SECONDS, INTENTS, SELECTIONS, IN_PROGRESS, OLDEST_IN_PROGRESS,
+    NODE_RUNNING, TRANSITIONS, TRANSITION_SECONDS, TRANSITION_ERRORS,
+    LIVE_REQUESTS, DEBUGGER_BUSY, DEBUGGER_LAST_FRAME,
     STARTUPS, CAPABILITIES_TIME, CAPABILITY_AVAILABLE, TOOLS, MCP_SERVERS, MCP_SERVER_STATUS,
     CONTEXT_THREADS, CONTEXT_MESSAGES, CONTEXT_LARGEST, CONTEXT_LAST_ACTIVITY,
     REFLECTIONS,
@@ -281,6 +338,18 @@ REQUEST_POINT = Measurement(
         Field("duration_seconds", "float", "From message to reply.", "seconds"),
         Field("llm_seconds", "float", "Part of it spent waiting for the model.", "seconds"),
         Field("events", "int", "Workflow events of the request."),
+        Field("execution", "str", "Keyed hash of the execution's id."),
+        Field("last_node", "str", "Node it was last seen at."),
+        *(Field(f"at_{node}_seconds", "float", f"Time its steps at {node} took.", "seconds") for node in lb.NODES),
+    ),
+)  # fmt: skip
+STEP_POINT = Measurement(
+    "her", "her_workflow_step", "One workflow event of one request.", (lb.NODE, lb.WORKFLOW_EVENT, lb.NODE_STATUS),
+    (
+        Field("execution", "str", "Keyed hash of the execution's id."),
+        Field("step_seconds", "float", "Time since the request's event before: what the step took.", "seconds"),
+        Field("elapsed_seconds", "float", "Time since the request's beginning, where that was seen.", "seconds"),
+        Field("duration_seconds", "float", "HER's own measure of the work that ended here.", "seconds"),
     ),
 )  # fmt: skip
 STARTUP_POINT = Measurement(
@@ -326,7 +395,17 @@ DECISION_TEXT = Measurement(
     "text",
 )  # fmt: skip
 
+WORKFLOW_TEXT = Measurement(
+    "her", "her_workflow_console", "What went to the model and to tools, and what came back; redacted and cut.",
+    (lb.NODE, lb.WORKFLOW_EVENT, lb.NODE_STATUS),
+    (
+        Field("console_text", "str", "Prompts, plans, commands, outputs and errors of one workflow event."),
+        Field("execution", "str", "Keyed hash of the execution's id."),
+    ),
+    "text",
+)  # fmt: skip
+
 MEASUREMENTS: tuple[Measurement, ...] = (
     INTERACTION_POINT, LOG_POINT, EXECUTION_POINT, JOB_POINT, DECISION_POINT, REINFORCEMENT_POINT, REQUEST_POINT,
-    STARTUP_POINT, CHAT_TEXT, LOG_TEXT, EXECUTION_TEXT, DECISION_TEXT,
+    STEP_POINT, STARTUP_POINT, CHAT_TEXT, LOG_TEXT, EXECUTION_TEXT, DECISION_TEXT, WORKFLOW_TEXT,
 )  # fmt: skip

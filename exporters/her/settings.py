@@ -4,11 +4,12 @@
       her:
         - deployment: home
           redis: {host: 192.168.1.20, username: observer, password_file: secrets/her_redis_password}
+          workflow: {url: "ws://192.168.1.20:8081/ws/workflow"}
           text: {logs: true}
           intervals: {logs: 1}
 
 Without a configuration file HER's own variables suffice: REDIS_HOST, REDIS_PORT, REDIS_PASSWORD or REDIS_PASSWORD_FILE,
-and REDIS_USERNAME for an account of our own.
+and REDIS_USERNAME for an account of our own; WORKFLOW_DEBUG_SERVER_HOST and _PORT for its debugger.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from exporters.core.errors import ConfigError
 from exporters.core.label import OTHER
 from exporters.core.settings import Section, read_secret
 from exporters.her.intervals import INTERVALS
+from exporters.readers.websocket import Address
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """It stands in label values, in Grafana's variables and in regular expressions made from them."""
 
 SHORTEST_INTERVAL = 0.2
+DEBUGGER_PORT = "8081"
 
 
 class TlsSettings(Section):
@@ -110,17 +113,37 @@ class RedisSettings(Section):
         return self.password.get_secret_value() if self.password else None
 
 
+class WorkflowSettings(Section):
+    """HER's workflow debugger, listened to as a fast path. It has no password; url: of its WebSocket."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: str = Field(max_length=500)
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        try:
+            Address.of(url)
+        except ValueError as error:
+            msg = f"not {error}"
+            raise ValueError(msg) from None
+        return url
+
+
 class TextSettings(Section):
     """Which texts may leave HER, for the bucket `her_text`. All are redacted and cut; none is needed for any number.
 
     chats: what users write and HER answers. executions: commands and the end of their output. logs: log lines.
-    decisions: HER's own sentences, plans and notes; with chats on, previews of replies too.
+    decisions: HER's own sentences, plans and notes; with chats on, previews of replies too. workflow: prompts, plans,
+    commands and outputs of workflow steps; with chats on, messages and replies too. Prompts quote chats and memories.
     """
 
     chats: bool = False
     executions: bool = False
     logs: bool = False
     decisions: bool = False
+    workflow: bool = False
 
 
 class HerSettings(Section):
@@ -135,6 +158,7 @@ class HerSettings(Section):
     deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
     redis: RedisSettings
     text: TextSettings = TextSettings()
+    workflow: WorkflowSettings | None = None
     intervals: Mapping[str, float] = Field(default_factory=dict)
 
     @field_validator("deployment")
@@ -176,4 +200,15 @@ def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None
         redis["password"] = SecretStr(environment["REDIS_PASSWORD"])
     if "REDIS_PASSWORD_FILE" in given:
         redis["password_file"] = given["REDIS_PASSWORD_FILE"]
-    return {"redis": redis}
+    url = _debugger_url(given)
+    return {"redis": redis, **({"workflow": {"url": url}} if url else {})}
+
+
+def _debugger_url(given: Mapping[str, str]) -> str:
+    """Of HER's debugger by HER's own variables; empty where it is off, or where its address is `every interface`."""
+    host = given.get("WORKFLOW_DEBUG_SERVER_HOST", "")
+    off = given.get("WORKFLOW_DEBUG_SERVER_ENABLED", "true").lower() in {"0", "false", "no", "off"}
+    if off or host in {"", "0.0.0.0", "::"}:  # noqa: S104 - what is refused here
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"ws://{shown}:{given.get('WORKFLOW_DEBUG_SERVER_PORT', DEBUGGER_PORT)}/ws/workflow"

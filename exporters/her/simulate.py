@@ -41,6 +41,7 @@ from exporters.her.simulate_chat import (
     schedule_chat,
 )
 from exporters.her.simulate_chatter import trouble
+from exporters.her.simulate_debugger import DebuggerServer
 from exporters.her.simulate_jobs import reflect_on_everybody
 from exporters.her.simulate_older import Planted, older_shapes
 from exporters.her.simulate_poison import poison, wrong_type
@@ -184,6 +185,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="fixes every random choice; by default each run differs")
     parser.add_argument("--rate", type=float, default=4.0, help="list entries per second, about (%(default)s)")
     parser.add_argument("--backfill-hours", type=float, default=0.0, help="history to write first (%(default)s)")
+    parser.add_argument("--debugger.port", dest="debugger_port", type=int, help="serve the workflow debugger, too")
+    parser.add_argument("--debugger.host", dest="debugger_host", default="127.0.0.1", help="where (%(default)s)")
     parser.add_argument("--info-logs", action="store_true", help="the build in which INFO lines reach the log list")
     arguments = parser.parse_args(argv)
     if arguments.rate <= 0:
@@ -208,13 +211,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=secrets.randbits(32) if arguments.seed is None else arguments.seed,
             info_logs=arguments.info_logs,
         )
+        debugger = None
+        if arguments.debugger_port is not None:
+            debugger = DebuggerServer(arguments.debugger_port, host=arguments.debugger_host, waits_for_model=True)
+            debugger.start()
         if arguments.backfill_hours:
             her.backfill(arguments.backfill_hours, stop=stop)
+        # Not told of history: HER forgets its executions when it restarts.
+        her.told = debugger.tell if debugger else None
     except (OSError, redis.RedisError) as error:
         print(f"simulate: {error}", file=sys.stderr)
         return 1
     print(f"simulate: HER writes to {arguments.host}:{arguments.port}, {arguments.rate:g} entries/s", file=sys.stderr)
     her.run(rate=arguments.rate, stop=stop)
+    if debugger is not None:
+        debugger.stop()
     print(f"simulate: stopped after {her.produced.total()} entries", file=sys.stderr)
     return 0
 

@@ -53,3 +53,5 @@ class Process:
         self.minute = 0
         self._threads: dict[str, list[Record]] = {}
         self._implicit: dict[str, Execution] = {}
+        self.told: Callable[[Execution, Record], None] | None = None
+        """Told of every workflow event once it is in the list: HER's debugger."""

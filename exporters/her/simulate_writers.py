@@ -52,6 +52,8 @@ class Writers(DocumentWriter):
         self.pen.push(wire.WORKFLOW, event)
         if flow.persist_now(event_type, at):
             self.pen.keep_for_a_day(wire.EXECUTION_PREFIX + flow.execution_id, flow.snapshot())
+        if self.told is not None:
+            self.told(flow, event)
         return event
 
     def _nameless(self, execution_id: str) -> Execution:

@@ -1,48 +1,83 @@
-"""One deployment of HER -> its source `redis`: one connection, nine streams, five probes."""
+"""One deployment of HER -> its source `redis`: one connection, nine streams, five probes.
+
+And, where it is configured, the source `workflow`, which rings when the list of workflow events is worth a look.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 import redis
 
-from exporters.core.contract import Probe, Source
+from exporters.core.bell import Bell
+from exporters.core.contract import Probe, Sample, Source, Stream
 from exporters.core.errors import ConfigError, SourceDown
 from exporters.core.pseudonym import Pseudonyms
 from exporters.her import metrics, state_views, streams_requests, streams_runs, streams_words
 from exporters.her.context_view import ContextProbe
+from exporters.her.debugger import DebuggerSource, ListProgress
 from exporters.her.profile_view import ProfileProbe
 from exporters.her.settings import HerSettings, RedisSettings
+from exporters.her.workflow_requests import WorkflowState
 from exporters.readers import redis_client
 
 SYSTEM_NAME = "her"
 SOURCE_NAME = "redis"
 
 
-def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[redis.Redis], ...]:
+def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
     ids = Pseudonyms(hash_key)
-    return (
-        Source(
-            system=SYSTEM_NAME,
-            deployment=settings.deployment,
-            name=SOURCE_NAME,
-            connect=partial(connect, settings.redis),
-            close=redis_client.close,
-            streams=(
-                streams_words.interactions(settings, hash_key, ids),
-                streams_words.logs(settings, hash_key, ids),
-                streams_runs.executions(settings, hash_key),
-                streams_runs.jobs(settings, hash_key, ids),
-                streams_words.decisions(settings, hash_key, ids),
-                streams_words.reinforcement(settings, hash_key, ids),
-                streams_requests.workflow(settings, hash_key, ids),
-                streams_runs.startups(settings, hash_key),
-                streams_runs.reflections(settings, hash_key),
-            ),
-            probes=probes(settings),
-        ),
+    bell, progress = Bell(), ListProgress()
+    made = redis_source(settings, hash_key, ids)
+    if settings.workflow is None:
+        return (made,)
+    watched = replace(
+        made,
+        streams=tuple(_noted(stream, progress) if stream.name == "workflow" else stream for stream in made.streams),
+        bells={"workflow": bell},
     )
+    return (watched, DebuggerSource(settings, settings.workflow.url, bell, progress).source(SYSTEM_NAME))
+
+
+def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Source[redis.Redis]:
+    """What HER leaves behind in its Redis."""
+    return Source(
+        system=SYSTEM_NAME,
+        deployment=settings.deployment,
+        name=SOURCE_NAME,
+        connect=partial(connect, settings.redis),
+        close=redis_client.close,
+        streams=(
+            streams_words.interactions(settings, hash_key, ids),
+            streams_words.logs(settings, hash_key, ids),
+            streams_runs.executions(settings, hash_key),
+            streams_runs.jobs(settings, hash_key, ids),
+            streams_words.decisions(settings, hash_key, ids),
+            streams_words.reinforcement(settings, hash_key, ids),
+            streams_requests.workflow(settings, hash_key, ids),
+            streams_runs.startups(settings, hash_key),
+            streams_runs.reflections(settings, hash_key),
+        ),
+        probes=probes(settings),
+    )
+
+
+def _noted(
+    stream: Stream[redis.Redis, Any, WorkflowState], progress: ListProgress
+) -> Stream[redis.Redis, Any, WorkflowState]:
+    """The stream, telling after each read how far it has come."""
+    view: Callable[[WorkflowState, datetime], list[Sample]] | None = stream.view
+
+    def telling(state: WorkflowState, now: datetime) -> list[Sample]:
+        progress.note(state.newest)
+        return [] if view is None else view(state, now)
+
+    return replace(stream, view=telling)
 
 
 def connect(settings: RedisSettings) -> redis.Redis:

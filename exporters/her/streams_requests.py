@@ -32,6 +32,8 @@ def workflow(
 
     her_workflow_events_total{event_type="llm_completed",node="llm",status="success"} 1
     her_workflow_node_seconds_sum{node="llm"} 0.8432
+    her_workflow_node_running{node="llm"} 1
+    her_workflow_transitions_total{source_node="memory_lookup",target_node="llm"} 1   (of llm_started, before it)
     gen_ai_client_operation_duration_seconds_sum{system="her",gen_ai_provider_name="ollama",
         gen_ai_operation_name="chat",gen_ai_request_model="unknown",error_type=""} 0.8432
     """
@@ -39,7 +41,7 @@ def workflow(
         name="workflow",
         interval=settings.interval("workflow"),
         reader=RedisList(key="her:workflow:events", cap=2000, hash_key=hash_key),
-        parse=parse_workflow_event,
+        parse=partial(parse_workflow_event, keep_text=settings.text.workflow, keep_chats=settings.text.chats),
         fold=partial(fold_workflow, pseudonyms=ids),
         initial=WorkflowState,
         event_time=event_time,
@@ -55,6 +57,11 @@ def workflow(
             metrics.INTENTS,
             metrics.SELECTIONS,
             metrics.IN_PROGRESS,
+            metrics.OLDEST_IN_PROGRESS,
+            metrics.NODE_RUNNING,
+            metrics.TRANSITIONS,
+            metrics.TRANSITION_SECONDS,
+            metrics.TRANSITION_ERRORS,
             OPERATION_DURATION,
         ),
     )

@@ -16,6 +16,7 @@ SUMMARY_CHARACTERS = 500
 DETAIL_CHARACTERS = 2000
 COMMAND_CHARACTERS = 1000
 OUTPUT_CHARACTERS = 4000
+CONSOLE_CHARACTERS = 4000  # HER itself keeps four prompts of 900 characters, and the last 1800 of an output
 
 # Controls but tab and line break, and halves of surrogate pairs: no log panel should have to draw them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -26,7 +26,8 @@ class Request:
     """One request. Times in seconds since the epoch, by HER's clock.
 
     began: of message_received, None where the list began in the middle of the request. channel: empty until an event
-    tells. provider: of the last llm_started. failed: an `error` event was seen.
+    tells. provider: of the last llm_started. failed: an `error` event was seen. node: of the last event. came_from: the
+    node before it. visit_failed: an event of this stay at the node was an error. stages: seconds by node.
     """
 
     last: float
@@ -36,6 +37,15 @@ class Request:
     llm_seconds: float = 0.0
     events: int = 0
     failed: bool = False
+    node: str = ""
+    came_from: str = ""
+    visit_failed: bool = False
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def first_sign(self) -> float:
+        """When it began, or else when it was last heard of."""
+        return self.last if self.began is None else self.began
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,10 @@ def encode(state: WorkflowState) -> Json:
     """The state as JSON."""
     return {
         "open": {
-            key: [r.last, r.began, r.channel, r.provider, r.llm_seconds, r.events, r.failed]
+            key: [
+                *(r.last, r.began, r.channel, r.provider, r.llm_seconds, r.events, r.failed),
+                *(r.node, r.came_from, r.visit_failed, dict(r.stages)),
+            ]
             for key, r in state.open.items()
         },
         "ended": dict(state.ended),
@@ -101,7 +114,7 @@ def encode(state: WorkflowState) -> Json:
 
 
 def decode(stored: Json) -> WorkflowState:
-    """The state from JSON."""
+    """The state from JSON. What an older program stored lacks the last values, and their defaults are right."""
     return WorkflowState(
         open={key: Request(*values) for key, values in stored["open"].items()},
         ended=dict(stored["ended"]),

@@ -107,18 +107,18 @@ def choice(label: Label, title: str, variable: str = "") -> Variable:
     )
 
 
-def search_box(title: str = "Search") -> Variable:
-    """`$search`: words to look for in the text; nothing typed means everything."""
-    empty = {"selected": True, "text": "", "value": ""}
+def search_box(title: str = "Search", variable: str = "search", *, typed: str = "") -> Variable:
+    """`$search`: words to look for in the text; nothing typed means everything. typed: what stands there at first."""
+    first = {"selected": True, "text": typed, "value": typed}
     return Variable(
-        "search",
+        variable,
         {
-            "current": empty,
+            "current": first,
             "hide": 0,
             "label": title,
-            "name": "search",
-            "options": [empty],
-            "query": "",
+            "name": variable,
+            "options": [first],
+            "query": typed,
             "skipUrlSync": False,
             "type": "textbox",
         },
@@ -134,6 +134,20 @@ def pages_link(title: str, tags: Sequence[str]) -> Json:
     """A menu at the top: every dashboard with these tags."""
     return _top_link(
         {"asDropdown": True, "includeVars": True, "tags": list(tags), "title": title, "type": "dashboards"}
+    )
+
+
+def outward_link(title: str, variable: str, tooltip: str) -> Json:
+    """A button at the top to another server's page, whose address stands in a text variable."""
+    return _top_link(
+        {
+            "keepTime": False,
+            "targetBlank": True,
+            "title": title,
+            "tooltip": tooltip,
+            "type": "link",
+            "url": f"${{{variable}:raw}}",
+        }
     )
 
 

@@ -11,6 +11,7 @@ from grafana.dashboards import (
     her_overview,
     her_text,
     her_traffic,
+    her_workflow,
 )
 from grafana.dashboards.panels import Board
 
@@ -22,8 +23,10 @@ BOARDS: tuple[Board, ...] = (
     her_jobs.BOARD,
     her_decisions.BOARD,
     her_traffic.BOARD,
+    her_workflow.BOARD,
     her_text.LOG_LINES,
     her_text.CHATS,
     her_text.EXECUTIONS,
     her_text.DECISIONS,
+    her_text.WORKFLOW,
 )

@@ -17,6 +17,7 @@ from grafana.dashboards.panels import (
     QUIET,
     Annotation,
     Board,
+    Json,
     Row,
     Variable,
     Word,
@@ -37,6 +38,7 @@ EXECUTORS = "her-executors"
 JOBS = "her-jobs"
 DECISIONS = "her-decisions"
 TRAFFIC = "her-traffic"
+WORKFLOW = "her-workflow"
 
 WORKS: Mapping[float | str, Word] = {1: Word("Works", GOOD), 0: Word("Does not work", BAD)}
 FOUND: Mapping[float | str, Word] = {1: Word("yes", GOOD), 0: Word("no", BAD)}
@@ -73,9 +75,13 @@ def page(
     rows: Sequence[Row],
     *variables: Variable,
     text: bool = False,
+    links: Sequence[Json] = (),
     **rest: Any,
 ) -> Board:
-    """A page of HER. text: of the restricted set, whose Grafana has neither Home nor the main pages."""
+    """A page of HER. text: of the restricted set, whose Grafana has neither Home nor the main pages.
+
+    links: buttons at the top, beside those that all pages have.
+    """
     return board(
         f"HER / {title}",
         uid=uid,
@@ -85,7 +91,7 @@ def page(
         description=description,
         variables=(deployments(SYSTEM_NAME), *variables),
         annotations=(STARTED,),
-        links=(*(() if text else (home_link(),)), pages_link("HER", [SYSTEM_NAME])),
+        links=(*(() if text else (home_link(),)), pages_link("HER", [SYSTEM_NAME]), *links),
         tags=(SYSTEM_NAME, "text") if text else (SYSTEM_NAME,),
         **rest,
     )

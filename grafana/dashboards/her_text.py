@@ -14,6 +14,7 @@ from grafana.dashboards.panels import (
     column,
     counts_table,
     event_table,
+    go,
     line,
     logs,
     members,
@@ -265,6 +266,71 @@ DECISIONS = page(
     choice(lb.EVENT_TYPE, "Type"),
     choice(lb.SOURCE, "Source"),
     choice(lb.VERDICT, "Verdict"),
+    search_box(),
+    text=True,
+)
+
+_STEPS = {lb.NODE: Var("node"), lb.WORKFLOW_EVENT: Var("event_type"), lb.NODE_STATUS: Var("status")}
+
+WORKFLOW = page(
+    "Workflow console",
+    "her-workflow-console",
+    "workflow-console",
+    "What went to the model and to tools, and what came back? Redacted and cut. Prompts quote chats and memories.",
+    [
+        row(
+            "How many?",
+            timeseries(
+                "Steps found",
+                "When were steps that match the filters and the search?",
+                line(
+                    events(m.WORKFLOW_TEXT, "console_text")
+                    .where(_STEPS)
+                    .contains("execution", "execution")
+                    .contains("search", "console_text")
+                    .count(by=(lb.NODE,)),
+                    lb.NODE,
+                ),
+                style="bars",
+                interval="1m",
+                may_be_empty=WHY_EMPTY,
+                nothing=NOT_FOUND,
+                width=24,
+                height=6,
+            ),
+        ),
+        row(
+            "What was said?",
+            event_table(
+                "Console",
+                "What did HER ask its model and its tools, and what came back?",
+                events(m.WORKFLOW_TEXT)
+                .where(_STEPS)
+                .contains("execution", "execution")
+                .contains("search", "console_text")
+                .table(["node", "event_type", "status", "console_text", "execution"], limit=300),
+                [
+                    column(lb.NODE, "Node", wide=130),
+                    column(lb.WORKFLOW_EVENT, "Event", wide=150),
+                    column(lb.NODE_STATUS, "Status", wide=80),
+                    column("console_text", "Text", wrap=True),
+                    column(
+                        "execution",
+                        "Execution",
+                        wide=160,
+                        links=(go("Only this one", "her-workflow-console", execution="${__value.raw}"),),
+                    ),
+                ],
+                may_be_empty=WHY_EMPTY,
+                nothing=NOT_FOUND,
+                height=24,
+            ),
+        ),
+    ],
+    choice(lb.NODE, "Node"),
+    choice(lb.WORKFLOW_EVENT, "Event"),
+    choice(lb.NODE_STATUS, "Status"),
+    search_box("Execution", "execution"),
     search_box(),
     text=True,
 )

@@ -33,9 +33,11 @@ from grafana.dashboards._board import (
     go,
     home_link,
     members,
+    outward_link,
     pages_link,
     search_box,
 )
+from grafana.dashboards._graph_panels import node_graph, stage_bars
 from grafana.dashboards._layout import Place, placed
 from grafana.dashboards._look import (
     AGE,
@@ -80,13 +82,14 @@ from grafana.dashboards._table_panels import (
 from grafana.dashboards._time_panels import heatmap, states, timeseries
 
 __all__ = [
-    "AGE", "ALTERNATIVE", "BAD", "BYTES", "COUNT", "DATA_SOURCES", "EMPTY_IS_NORMAL", "FINE_RATIO", "FROM_NOW", "GOOD",
-    "HOME", "INFLUXDB", "MOMENT", "NEUTRAL", "NUMBER", "PER_HOUR", "PER_SECOND", "PROMETHEUS", "QUIET", "RATIO",
-    "SCORE", "SECONDS", "TEXT", "UP_DOWN", "WARNING", "WORST", "YES_NO", "ZERO_IS_NORMAL", "Annotation", "Board",
-    "Column", "DataSource", "Limits", "Panel", "Query", "Row", "Unit", "Variable", "Word", "alerts", "bar_gauge",
-    "board", "choice", "column", "counts_table", "deployments", "event_table", "foreign", "foreign_rate", "gauge", "go",
-    "heatmap", "home_link", "label_table", "line", "logs", "members", "number", "pages", "pages_link", "row",
-    "search_box", "stat", "states", "text", "timeseries", "to_json", "totals_table",
+    "AGE", "ALTERNATIVE", "BAD", "BYTES", "COUNT", "DATA_SOURCES", "EMPTY_IS_NORMAL", "FINE_RATIO", "FROM_NOW",
+    "GOOD", "HOME", "INFLUXDB", "MOMENT", "NEUTRAL", "NUMBER", "PER_HOUR", "PER_SECOND", "PROMETHEUS", "QUIET",
+    "RATIO", "SCORE", "SECONDS", "TEXT", "UP_DOWN", "WARNING", "WORST", "YES_NO", "ZERO_IS_NORMAL", "Annotation",
+    "Board", "Column", "DataSource", "Json", "Limits", "Panel", "Query", "Row", "Unit", "Variable", "Word",
+    "alerts", "bar_gauge", "board", "choice", "column", "counts_table", "deployments", "event_table",
+    "foreign", "foreign_rate", "gauge", "go", "heatmap", "home_link", "label_table", "line", "logs", "members",
+    "node_graph", "number", "outward_link", "pages", "pages_link", "row", "search_box", "stage_bars", "stat",
+    "states", "text", "timeseries", "to_json", "totals_table",
 ]  # fmt: skip
 
 

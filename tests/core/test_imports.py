@@ -21,6 +21,7 @@ NAMES = tuple(system.name for system in SYSTEMS)
 DRAWN_FROM = ("metrics", "labels")
 """The modules of a system that dashboards and rules are made from."""
 HEAVY = {
+    "websockets": "only a deployment that listens to a debugger needs it",
     "psycopg": "a host without PostgreSQL has no libpq",
     "grafanalib": "only `render` and `panels` draw",
     "grafana": "the running program never knows a dashboard",

@@ -19,8 +19,8 @@ PROVISIONED = {
     ("alertmanager", "alertmanager"),
 }
 TYPES = {
-    "alertlist", "bargauge", "dashlist", "gauge", "heatmap", "logs", "row", "stat", "state-timeline", "table", "text",
-    "timeseries",
+    "alertlist", "barchart", "bargauge", "dashlist", "gauge", "heatmap", "logs", "nodeGraph", "row", "stat",
+    "state-timeline", "table", "text", "timeseries",
 }  # fmt: skip
 WITHOUT_QUERY = {"alertlist", "dashlist", "row", "text"}
 BUILT_IN = {"__rate_interval", "__interval", "__range"}
@@ -113,7 +113,7 @@ def _variables(dashboard: Json) -> Iterator[str]:
     if "deployment" not in names:
         yield "no variable deployment"
     queries = " ".join(str(t.get("expr") or t.get("query")) for p in dashboard["panels"] for t in p.get("targets", []))
-    texts = queries + str(dashboard["templating"]) + str(dashboard["annotations"])
+    texts = queries + str(dashboard["templating"]) + str(dashboard["annotations"]) + str(dashboard["links"])
     used = {match[1] or match[3] for match in _VARIABLE.finditer(texts)}
     for variable in dashboard["templating"]["list"]:
         name = variable["name"]

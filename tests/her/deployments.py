@@ -11,7 +11,7 @@ from exporters.her.sources import sources
 
 HASH_KEY = b"a hash key of our own making, 32+"
 IDS = Pseudonyms(HASH_KEY)
-ALL_TEXT = {"chats": True, "executions": True, "logs": True, "decisions": True}
+ALL_TEXT = {"chats": True, "executions": True, "logs": True, "decisions": True, "workflow": True}
 
 
 def settings(**given: Any) -> HerSettings:

@@ -21,6 +21,7 @@ from tests.her.effects_check import assert_declared, counted, observed, only_poi
 
 WORKFLOW = streams()["workflow"]
 NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
+WAY = ("execution", "last_node")
 ID = "0f3b6a0c6b3d4d0e9f6c2f4a5b6c7d8e"
 
 
@@ -69,9 +70,17 @@ def expired(state: WorkflowState, after: float) -> tuple[WorkflowState, Effects]
 
 def in_progress(state: WorkflowState) -> float:
     assert WORKFLOW.view is not None
-    (sample,) = WORKFLOW.view(state, NOON)
-    assert sample.metric is metrics.IN_PROGRESS
-    return sample.value
+    samples = WORKFLOW.view(state, NOON)
+    (total,) = (sample.value for sample in samples if sample.metric is metrics.IN_PROGRESS)
+    by_node = [sample.value for sample in samples if sample.metric is metrics.NODE_RUNNING]
+    assert sum(by_node) == total, "every request is at one node"
+    return total
+
+
+def told(effects: Effects) -> dict[str, Any]:
+    """The request's own figures; its way through the nodes is tested beside it."""
+    fields = only_point(effects, metrics.REQUEST_POINT).fields
+    return {name: value for name, value in fields.items() if not name.startswith("at_") and name not in WAY}
 
 
 def requests(effects: Effects) -> dict[tuple[str, ...], float]:
@@ -102,7 +111,22 @@ def test_a_chat() -> None:
     point = only_point(effects, metrics.REQUEST_POINT)
     assert point.at == NOON + timedelta(seconds=2)
     assert point.tags == {"channel": "telegram", "outcome": "success"}
-    assert point.fields == {"duration_seconds": 2.0, "llm_seconds": 843.2 / 1000, "events": 10}
+    stages = {name: value for name, value in point.fields.items() if name.startswith("at_")}
+    assert {name: value for name, value in point.fields.items() if name not in stages} == {
+        "duration_seconds": 2.0,
+        "llm_seconds": 843.2 / 1000,
+        "events": 10,
+        "execution": IDS.of(ID),
+        "last_node": "response",
+    }
+    assert stages == {
+        "at_input_seconds": 0.0,
+        "at_memory_lookup_seconds": 0.0,
+        "at_intent_classifier_seconds": 0.0,
+        "at_tool_selector_seconds": 0.0,
+        "at_llm_seconds": 1.5,
+        "at_response_seconds": 0.5,
+    }
     assert in_progress(state) == 0
     assert not state.open
 
@@ -139,7 +163,7 @@ def test_an_error_on_telegram_is_the_end() -> None:
     state, effects = run(WORKFLOW, received(), started("groq"), failed(after=4.0))
     assert requests(effects) == {("telegram", "error"): 1}
     assert observed(effects, metrics.REQUEST_SECONDS) == {}
-    assert only_point(effects, metrics.REQUEST_POINT).fields == {
+    assert told(effects) == {
         "duration_seconds": 4.0,
         "llm_seconds": 0.0,
         "events": 3,
@@ -240,7 +264,7 @@ def test_a_request_that_stops_is_abandoned_after_ten_minutes() -> None:
     assert requests(effects) == {}
     state, effects = expired(state, 5 + PATIENCE)
     assert requests(effects) == {("telegram", "abandoned"): 1}
-    assert only_point(effects, metrics.REQUEST_POINT).fields == {"llm_seconds": 843.2 / 1000, "events": 2}
+    assert told(effects) == {"llm_seconds": 843.2 / 1000, "events": 2}
     assert only_point(effects, metrics.REQUEST_POINT).at == NOON + timedelta(seconds=3)
     assert in_progress(state) == 0
     assert requests(expired(state, 9 * PATIENCE)[1]) == {}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.her.metrics import CONTEXT_LAST_ACTIVITY
+from exporters.her.metrics import CONTEXT_LAST_ACTIVITY, DEBUGGER_LAST_FRAME
 from exporters.her.system import HER
 from tests.contract.observer import Observed, observed
 from tests.her.golden import life
@@ -24,6 +24,7 @@ GOLDEN = Path(__file__).parent / "golden"
 WRITING = os.environ.get("OBSERVATORY_GOLDEN") == "write"
 MOST_SHOWN = 60
 _FROM_TTL = re.compile(rf"^({CONTEXT_LAST_ACTIVITY.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
+_HEARD = re.compile(rf"^({DEBUGGER_LAST_FRAME.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
 _FIRST_BLANK = re.compile(r"(?<!\\) ")
 _HASHES = re.compile(r",(?:user|task)=[0-9a-f]{16}")
 _FIELD_NAMES = re.compile(r'(\w+)=(?:"(?:[^"\\]|\\.)*"|[^,]*)(?:,|\Z)', re.DOTALL)
@@ -54,8 +55,9 @@ def compare(name: str, text: str) -> None:
 
 
 def exposition(told: Observed) -> str:
-    """What /metrics says of HER. The one time that Redis's own clock decides is left out here, and tested beside."""
-    return _FROM_TTL.sub(r"\1 <from the time to live>", told.families("her_", "gen_ai_"))
+    """What /metrics says of HER. The times that Redis's and the debugger's own clocks decide are left out here."""
+    text = _FROM_TTL.sub(r"\1 <from the time to live>", told.families("her_", "gen_ai_"))
+    return _HEARD.sub(r"\1 <when it was heard>", text)
 
 
 def kinds(told: Observed) -> str:

@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 from exporters.core.errors import ConfigError
 from exporters.core.settings import load
 from exporters.her.intervals import INTERVALS
-from exporters.her.settings import HerSettings, from_environment
+from exporters.her.settings import HerSettings, RedisSettings, WorkflowSettings, from_environment
 from exporters.her.system import HER
 
 HOST = {"host": "127.0.0.1"}
@@ -94,11 +94,11 @@ systems:
         "missing: No such file or directory",
         "nowhere.pem: no such file",
         "systems.her[0].redis.tls.verfy: unknown key (known: enabled, ca_file, cert_file, key_file, verify)",
-        "systems.her[0].text.chat: unknown key (known: chats, executions, logs, decisions)",
+        "systems.her[0].text.chat: unknown key (known: chats, executions, logs, decisions, workflow)",
         "there is no 'lugs' (there are: interactions, logs,",
         "logs must lie in 0.2..2 seconds, not 60",
         "jobs must lie in 0.2..5 seconds, not 0",
-        "systems.her[0].sandbox: unknown key (known: deployment, redis, text, intervals)",
+        "systems.her[0].sandbox: unknown key (known: deployment, redis, text, workflow, intervals)",
         "systems.her[1].redis.host:",
         "empty: empty",
         "systems.her[2].redis.host: field required",
@@ -194,4 +194,31 @@ def test_a_password_never_prints() -> None:
     assert "hunter2" not in f"{given!r} {made!r} {made} {made.model_dump()} {made.model_dump_json()}"
     with pytest.raises(ValidationError) as refused:
         deployment(redis=HOST | {"password": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+HER_DEBUGGER = {"REDIS_HOST": "redis", "WORKFLOW_DEBUG_SERVER_HOST": "her"}
+
+
+@pytest.mark.parametrize(
+    ("more", "url"),
+    [
+        ({}, "ws://her:8081/ws/workflow"),
+        ({"WORKFLOW_DEBUG_SERVER_PORT": "9081"}, "ws://her:9081/ws/workflow"),
+        ({"WORKFLOW_DEBUG_SERVER_HOST": "fd00::2"}, "ws://[fd00::2]:8081/ws/workflow"),
+        ({"WORKFLOW_DEBUG_SERVER_HOST": "0.0.0.0"}, None),  # noqa: S104 - refused
+        ({"WORKFLOW_DEBUG_SERVER_HOST": " "}, None),
+        ({"WORKFLOW_DEBUG_SERVER_ENABLED": "false"}, None),
+    ],
+)
+def test_the_debugger_by_hers_own_variables(more: dict[str, str], url: str | None) -> None:
+    given = from_environment({**HER_DEBUGGER, **more})
+    assert given is not None
+    made = HerSettings(**given)
+    assert (made.workflow.url if made.workflow else None) == url
+
+
+def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ValueError, match="not an address") as refused:
+        HerSettings(redis=RedisSettings(host="h"), workflow=WorkflowSettings(url="ws://me:hunter2@h/"))
     assert "hunter2" not in str(refused.value)

@@ -9,15 +9,16 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
-from exporters.core.contract import Source
+from exporters.core.contract import Probe, Source
 from exporters.core.errors import ConfigError, SourceDown, StreamError
 from exporters.core.metric import Kind
 from exporters.her import metrics
-from exporters.her.intervals import PROBES, STREAMS
+from exporters.her.intervals import LIVE, PROBES, STREAMS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate import Her
 from exporters.her.sources import sources
@@ -154,16 +155,24 @@ def test_every_metric_of_her_lives_when_her_does_everything(house: House) -> Non
     alive |= {sample.metric for reader in streams.values() for sample in reader.view()}
     for probe in source.probes:
         alive |= {sample.metric for sample in collected(source, probe.name, connection)}
+    # What the debugger tells is tested where there is one.
+    alive |= {metric for probe in live_probes() for metric in probe.feeds}
     assert {m.name for m in (*metrics.METRICS, *metrics.SHARED)} - {m.name for m in alive} == set()
     written = {point.measurement.name for reader in streams.values() for point in reader.effects.points}
     assert {m.name for m in metrics.MEASUREMENTS if m.kind != "text"} == written
     source.close(connection)
 
 
+def live_probes() -> tuple[Probe[Any], ...]:
+    """Those of the source `workflow`."""
+    _, source = sources(settings(workflow={"url": "ws://127.0.0.1:8081/ws/workflow"}), HASH_KEY)
+    return source.probes
+
+
 def test_every_metric_has_one_owner() -> None:
     (source,) = sources(settings(), HASH_KEY)
     fed = [metric for stream in source.streams for metric in stream.feeds]
-    fed += [metric for probe in source.probes for metric in probe.feeds]
+    fed += [metric for probe in (*source.probes, *live_probes()) for metric in probe.feeds]
     assert Counter(fed) == Counter([*metrics.METRICS, *metrics.SHARED])
     for stream in source.streams:
         assert all(m.kind in (Kind.COUNTER, Kind.HISTOGRAM) or stream.view is not None for m in stream.feeds)
@@ -173,6 +182,7 @@ def test_streams_and_probes_have_the_names_and_paces_that_are_documented() -> No
     (source,) = sources(settings(intervals={"logs": 0.5}), HASH_KEY)
     assert {s.name: s.interval for s in source.streams} == {**STREAMS, "logs": 0.5}
     assert {p.name: p.interval for p in source.probes} == dict(PROBES)
+    assert {p.name: p.interval for p in live_probes()} == dict(LIVE)
     assert (source.system, source.deployment, source.name) == ("her", "default", "redis")
 
 
@@ -271,5 +281,5 @@ README = Path(__file__).parents[2] / "exporters" / "her" / "README.md"
 def test_the_readme_names_every_stream_every_probe_and_the_grant() -> None:
     text = README.read_text()
     assert [name for name in STREAMS if f"stream `{name}`" not in text] == []
-    assert [name for name in PROBES if f"probe `{name}`" not in text] == []
+    assert [name for name in (*PROBES, *LIVE) if f"probe `{name}`" not in text] == []
     assert GRANT in text

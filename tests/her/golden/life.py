@@ -14,13 +14,18 @@ import redis
 from exporters.demo.ports import free_port
 from exporters.demo.redis import Redis
 from exporters.her.simulate import Her
+from exporters.her.simulate_debugger import DebuggerServer
 from exporters.her.simulate_life import DECK, TROUBLES_PER_DECK, stories
 from exporters.her.simulate_start import Breakage
 from exporters.her.simulate_words import WARNINGS
 from tests.her.deployments import ALL_TEXT
 from tests.her.whole_life import Clock
 
-EXAMPLE: dict[str, Any] = {"redis": {"host": "127.0.0.1"}, "text": ALL_TEXT}
+EXAMPLE: dict[str, Any] = {
+    "redis": {"host": "127.0.0.1"},
+    "workflow": {"url": "ws://127.0.0.1:8081/ws/workflow"},
+    "text": ALL_TEXT,
+}
 """One deployment as observatory.yml has it, everything switched on; nobody connects to it."""
 SEED = 20260222
 MINUTES_AFTERWARDS = 24
@@ -51,6 +56,11 @@ RARE_ERRORS = (
     "proactive_send_failed:forbidden",
 )
 
+_PASSED_BY = dict.fromkeys(
+    ("intent_classifier", "llm", "response", "tool_selector"), "what stops between two chapters has not come so far"
+)
+_LAST = {"response": "nothing follows the answer"}
+
 NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("her_decisions_total", "event_type"): {
         "unified_interpreter_schedule": "nothing in HER calls its writer any more",
@@ -63,6 +73,22 @@ NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
     },
     ("her_workflow_node_seconds", "node"): dict.fromkeys(
         ("input", "intent_classifier", "tool_selector", "response"), "events of this node carry no duration"
+    ),
+    ("her_workflow_node_running", "node"): _PASSED_BY,
+    ("her_workflow_live_requests", "node"): _PASSED_BY,
+    ("her_workflow_transitions_total", "source_node"): _LAST,
+    ("her_workflow_transition_seconds_total", "source_node"): {**_LAST, "start": "nothing is before a request begins"},
+    ("her_workflow_transition_seconds_total", "target_node"): {"input": "a request begins there, in no time"},
+    ("her_workflow_transition_errors_total", "source_node"): {
+        **_LAST,
+        "start": "what fails, fails later than at its beginning",
+        **dict.fromkeys(
+            ("input", "intent_classifier", "memory_lookup", "tool_executor"), "no error follows from there"
+        ),
+    },
+    ("her_workflow_transition_errors_total", "target_node"): dict.fromkeys(
+        ("input", "intent_classifier", "llm", "memory_lookup", "tool_selector"),
+        "HER reports errors of its answer and of its tools",
     ),
     ("gen_ai_client_operation_duration_seconds", "gen_ai_operation_name"): dict.fromkeys(
         ("text_completion", "generate_content", "embeddings", "execute_tool", "invoke_agent"), "HER only chats"
@@ -78,12 +104,14 @@ OTHERS: Mapping[tuple[str, str], str] = {
 class HerLife:
     """One HER in one Redis."""
 
-    def __init__(self, client: redis.Redis, port: int) -> None:
+    def __init__(self, client: redis.Redis, port: int, debugger: DebuggerServer) -> None:
         self._clock = Clock()
         self._her = Her(client, seed=SEED, clock=self._clock)
+        self._her.told = debugger.tell
         self.deployment: dict[str, Any] = {
             "deployment": "golden",
             "redis": {"host": "127.0.0.1", "port": port},
+            "workflow": {"url": f"ws://127.0.0.1:{debugger.port}/ws/workflow"},
             "text": ALL_TEXT,
         }
 
@@ -154,7 +182,9 @@ def living(folder: Path) -> Iterator[HerLife]:
     """A real Redis with a HER in it."""
     with Redis(folder / "redis", free_port()) as server:
         client = redis.Redis(port=server.port)
+        debugger = DebuggerServer().start()
         try:
-            yield HerLife(client, server.port)
+            yield HerLife(client, server.port, debugger)
         finally:
+            debugger.stop()
             client.close()
