@@ -1,0 +1,128 @@
+"""Every dashboard in a real Grafana over a living demo, as a person sees it: drawn, with data, without an error.
+
+The demo is the product's own (`observatory demo`): a real Redis that an invented HER writes to, the exporter,
+Prometheus, Alertmanager, InfluxDB and Grafana with the provisioning of the stack.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from exporters.dead_panels import Finding, generated, inspect
+from exporters.demo.grafana import ADMINISTRATOR
+from exporters.demo.loopback import request
+from exporters.demo.process import Server
+from exporters.panel_queries import InfluxDB, Prometheus, QueryFailed, Range
+from tests.dashboards.looking import Look, Window, problems
+from tests.servers.fixtures import skip_without
+
+pytestmark = [
+    pytest.mark.real_grafana,
+    pytest.mark.real_influxdb,
+    pytest.mark.browser,
+    pytest.mark.servers,
+    pytest.mark.timeout(600),
+]
+DASHBOARDS = [dashboard.json for dashboard in generated()]
+LOOKS = (Look("now-5m", "light", 1600), Look("now-15m", "dark", 1600), Look("now-1h", "dark", 390))
+PATIENCE = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo whose every panel is alive. headers: let one in as the administrator."""
+
+    grafana: str
+    headers: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`observatory demo`, once the dead-panel detector finds no dead panel."""
+    skip_without("grafana")
+    skip_without("influxd")
+    skip_without("chromium")
+    folder = tmp_path_factory.mktemp("demo")
+    log = folder / "log"
+    server = Server(
+        "Demo",
+        [
+            Path(sys.executable).with_name("observatory"),
+            *("demo", "--folder", folder / "files", "--any-ports", "--no-download"),
+        ],
+        log=log,
+        ready=lambda: "Ctrl-C stops everything" in log.read_text(),
+    )
+    try:
+        server.start().wait_ready(timeout=90)
+        rows = {row["name"]: row["address"] for row in json.loads((folder / "files" / "demo.json").read_text())}
+        secrets = folder / "files" / "secrets"
+        influxdb = InfluxDB(rows["InfluxDB"], "observatory", secrets / "influxdb-grafana-restricted.token")
+        until_alive(Prometheus(rows["Prometheus"]), influxdb)
+        yield Demo(rows["Grafana"], authorization((secrets / "grafana_password").read_text().strip()))
+    finally:
+        server.stop(grace=30)
+
+
+def authorization(password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{ADMINISTRATOR}:{password}".encode()).decode()}
+
+
+def until_alive(prometheus: Prometheus, influxdb: InfluxDB) -> None:
+    """Wait until no panel is dead; fails with those that still are."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        now = datetime.now(UTC)
+        try:
+            found = list(inspect(generated(), prometheus, influxdb, Range(now - timedelta(minutes=5), now)))
+            dead = [finding for finding in found if finding.dead]
+        except QueryFailed as error:
+            dead = [Finding("", "", "failing", str(error))]
+        if not dead:
+            return
+        assert time.monotonic() < deadline, dead
+        time.sleep(2)
+
+
+@pytest.fixture(scope="module")
+def windows(demo: Demo, chromium: Browser) -> Iterator[dict[Look, Window]]:
+    """A window for every look."""
+    contexts = {look: chromium.new_context(extra_http_headers=demo.headers) for look in LOOKS}
+    yield {look: Window(context, demo.grafana, look) for look, context in contexts.items()}
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard["uid"])
+def test_every_panel_is_drawn(windows: dict[Look, Window], dashboard: dict[str, Any]) -> None:
+    """At three time ranges, in both themes, on a desk and on a telephone."""
+    found = {str(look): list(problems(dashboard, window.look_at(dashboard))) for look, window in windows.items()}
+    assert found == {str(look): [] for look in LOOKS}
+
+
+def test_home_is_the_first_page_and_a_system_leads_to_its_own(demo: Demo, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 1600, "height": 1600}, extra_http_headers=demo.headers)
+    page = context.new_page()
+    page.goto(demo.grafana, wait_until="load")
+    page.get_by_text("Every system").first.wait_for(timeout=20_000)
+    page.locator('a[href*="/d/her-overview?"]').first.click(timeout=20_000)
+    page.get_by_text("Sign of life").first.wait_for(timeout=20_000)
+    assert "var-deployment=demo" in page.url
+    context.close()
+
+
+def test_grafana_took_every_page(demo: Demo) -> None:
+    port = int(demo.grafana.rsplit(":", 1)[1])
+    found = request(port, "/api/search", query={"type": "dash-db", "limit": "500"}, headers=demo.headers).json()
+    assert {page["uid"] for page in found} == {dashboard["uid"] for dashboard in DASHBOARDS}
