@@ -1,5 +1,6 @@
 # make demo         everything on this machine with invented data, natively; Ctrl-C stops it
 # make test         the checks, then the tests
+# make test-browser every page in Chromium, where grafana and influxd are on PATH: a quarter of an hour
 # make check        ruff, mypy, and whether the rendered files are up to date
 # make render       dashboards, rules, provisioning and docs/metrics.md from the code
 # make up           the production stack, by docker compose
@@ -12,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON_HERE := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo test check render up demo-docker clean setup-demo setup-test
+.PHONY: help demo test test-browser check render up demo-docker clean setup-demo setup-test
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -28,6 +29,9 @@ demo: setup-demo
 
 test: check
 	@$(PYTHON_HERE) -m pytest $(ARGS)
+
+test-browser: setup-test
+	@OBSERVATORY_BROWSER=1 $(PYTHON_HERE) -m pytest tests/dashboards/test_browser.py $(ARGS)
 
 check: setup-test
 	@$(PYTHON_HERE) -m ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`observatory demo`, once the dead-panel detector finds no dead panel."""
+    if os.environ.get("OBSERVATORY_BROWSER") != "1":
+        pytest.skip("a quarter of an hour of Chromium on two cores: `make test-browser` runs it")
     skip_without("grafana")
     skip_without("influxd")
     skip_without("chromium")
