@@ -53,6 +53,8 @@ def _own(
     return Metric(name, help, kind, labels, edges, unused=unused)
 
 
+_OF_TABLES = "Told by streams that read tables; no registered system has one yet."
+
 SOURCE_UP = _own("observatory_source_up", "1 if the last attempt reached the source, 0 if not.", Kind.GAUGE, _SOURCE)
 SOURCE_LAST_SUCCESS = _own(
     "observatory_source_last_success_timestamp_seconds", "When the source was last reached.", Kind.GAUGE, _SOURCE
@@ -88,6 +90,24 @@ STREAM_ERRORS = _own(
     "observatory_stream_errors_total", "Reads of the stream or probe that failed while the source was reachable.",
     Kind.COUNTER, (*_STREAM, ERROR_REASON),
 )  # fmt: skip
+STREAM_LATE = _own(
+    "observatory_stream_late_total", "Records only the wider look back found: committed long after their own time.",
+    Kind.COUNTER, _STREAM, unused=_OF_TABLES,
+)  # fmt: skip
+STREAM_PENDING = _own(
+    "observatory_stream_pending_rows",
+    "Rows that each read must look at again, because a transaction is open in the database or was just now.",
+    Kind.GAUGE,
+    _STREAM,
+    unused=_OF_TABLES,
+)
+STREAM_HISTORY = _own(
+    "observatory_stream_history_left",
+    "1 while older records than the first read remain to be read, 0 once all are.",
+    Kind.GAUGE,
+    _STREAM,
+    unused=_OF_TABLES,
+)
 STREAM_LAG = _own(
     "observatory_stream_lag_seconds",
     "From the newest event's own time to its commit, when it was read.",
@@ -162,7 +182,7 @@ BUILD = _own("observatory_build_info", "The running program.", Kind.INFO, (VERSI
 METRICS: tuple[Metric, ...] = (
     SOURCE_UP, SOURCE_LAST_SUCCESS, SOURCE_ERRORS,
     STREAM_LAST_SUCCESS, STREAM_LAST_EVENT, STREAM_EVENTS, STREAM_LOST, STREAM_GAPS, STREAM_REJECTED, STREAM_ERRORS,
-    STREAM_LAG, STREAM_INTERVAL, STREAM_READ_SECONDS, CLAMPED,
+    STREAM_LATE, STREAM_PENDING, STREAM_HISTORY, STREAM_LAG, STREAM_INTERVAL, STREAM_READ_SECONDS, CLAMPED,
     OUTBOX_LINES, OUTBOX_BYTES, OUTBOX_OLDEST, OUTBOX_DROPPED, INFLUXDB_WRITTEN, INFLUXDB_POSTS, INFLUXDB_LAST_SUCCESS,
     INFLUXDB_PARTIAL_UNKNOWN, INFLUXDB_DEFECTS, FIELDS_DROPPED,
     WEB_RELOAD_FAILURES, WEB_DEFECTS, WEB_TURNED_AWAY,

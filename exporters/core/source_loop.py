@@ -23,6 +23,9 @@ from exporters.core.web_telemetry import SourceRow
 C = TypeVar("C")
 log = logging.getLogger(__name__)
 
+HISTORY_ROOM = 0.5
+"""How full the outbox may be for history to be read: what happens now must find room in it."""
+
 LONGEST_BACK_OFF = 15.0
 """Seconds: a source that comes back is noticed within one usual scrape interval."""
 
@@ -52,6 +55,11 @@ class _Item(Generic[C]):
     def when(self) -> float:
         """When it is to be read: at its pace, or sooner because a bell rang, but never in a rush."""
         return min(self.due, max(self.rung, self.begun + SHORTEST_PAUSE))
+
+    @property
+    def history(self) -> bool:
+        """Whether it has older to read."""
+        return isinstance(self.worker, StreamWorker) and self.worker.history
 
 
 class SourceLoop(threading.Thread, Generic[C]):
@@ -137,10 +145,13 @@ class SourceLoop(threading.Thread, Generic[C]):
                 now = time.monotonic()
                 self._unread = [item for item in self._items if item.due <= now]
             item = self._next(time.monotonic())
-            if item is None:
+            if item is None and (item := self._old()) is not None:
+                self._attempt(item, self._connection, old=True)
+            elif item is None:
                 self._succeeded()
                 return max(0.0, min(item.when() for item in self._items) - time.monotonic()) if self._items else 1.0
-            self._read(item, self._connection)
+            else:
+                self._read(item, self._connection)
         except SourceDown as error:
             self._failed(error)
             return self._back_off()
@@ -158,6 +169,13 @@ class SourceLoop(threading.Thread, Generic[C]):
             return min(due, key=_Item.when)
         return next((item for item in self._items if item.more), None)
 
+    def _old(self) -> _Item[C] | None:
+        """Who has history to read, when there is nothing else to do and room for it."""
+        waiting = next((item for item in self._items if item.history), None)
+        if waiting is None or self._runtime.checkpoint.outbox_fill() >= HISTORY_ROOM:
+            return None
+        return waiting
+
     def _read(self, item: _Item[C], connection: C) -> None:
         # Set first: a worker that fails is not asked again before its time. What merely goes on keeps its pace.
         now = time.monotonic()
@@ -169,8 +187,16 @@ class SourceLoop(threading.Thread, Generic[C]):
             item.due = now + item.worker.interval
         item.begun = now
         item.more = False
+        self._attempt(item, connection, old=False)
+
+    def _attempt(self, item: _Item[C], connection: C, *, old: bool) -> None:
         try:
-            item.more = item.worker.run(connection)
+            if old and isinstance(item.worker, StreamWorker):
+                # Not again before the next read of what is new has worked, should this fail.
+                item.worker.history = False
+                item.worker.run_history(connection)
+            else:
+                item.more = item.worker.run(connection)
         except StreamError as error:
             self._count_error(item, error.reason, str(error))
             return
