@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporters.core.contract import Json
+from exporters.core.contract import UNCHANGED, Json, SeenChange
 from exporters.core.errors import StateError
 from exporters.core.metric import Metric
 from exporters.core.outbox import Outbox, OutboxLine
+from exporters.core.seen import SEEN_SCHEMA, StoredSeen, change_seen, forget_seen
 from exporters.core.series import Values
 
-VERSION = 1
+VERSION = 2
 """Raised with each migration. A file with a higher number was written by a newer program, and is refused."""
 
 _MIGRATIONS: tuple[str, ...] = (
@@ -38,6 +39,7 @@ _MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE TABLE shape (metric TEXT PRIMARY KEY, shape TEXT NOT NULL) WITHOUT ROWID;
     """,
+    SEEN_SCHEMA,
 )
 
 
@@ -72,6 +74,7 @@ class Commit:
     stream: StoredStream
     series: Sequence[tuple[Metric, Values, float, Sequence[int]]]
     lines: Sequence[OutboxLine]
+    seen: SeenChange = UNCHANGED
 
 
 class Checkpoint:
@@ -120,8 +123,18 @@ class Checkpoint:
         """Write one batch inside the caller's transaction. oldest_ns: as for Outbox.append."""
         _put_stream(connection, commit.feed, commit.stream)
         write_series(connection, commit.feed, commit.series)
+        change_seen(connection, commit.feed, commit.seen)
         if commit.lines:
             self.outbox.append(connection, commit.lines, oldest_ns=oldest_ns)
+
+    def outbox_fill(self) -> float:
+        """How full the outbox is, 0 to 1."""
+        with self.read() as connection:
+            return self.outbox.fill(connection)
+
+    def seen(self, feed: str) -> StoredSeen:
+        """The ids a stream remembers; asks the file each time."""
+        return StoredSeen(self.read, feed)
 
     def stream(self, feed: str) -> StoredStream:
         """What is remembered of a stream; an empty StoredStream if nothing is."""
@@ -161,10 +174,11 @@ class Checkpoint:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def forget_cursors(self) -> list[str]:
-        """Drop every cursor and recent stamp (the hash key changed). Returns the feeds whose place is lost."""
+        """Drop every cursor, stamp and id (the hash key changed). Returns the feeds whose place is lost."""
         with self.transaction() as connection:
             feeds = [row[0] for row in connection.execute("SELECT feed FROM stream WHERE cursor IS NOT NULL")]
             connection.execute("UPDATE stream SET cursor = NULL, stamps = x''")
+            forget_seen(connection)
         return feeds
 
     def size(self) -> int:

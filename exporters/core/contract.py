@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.metric import Metric
@@ -70,6 +70,31 @@ class Effects:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenChange:
+    """How one batch changes the ids a stream remembers; committed with its cursor.
+
+    add: (keyed hash of an id, time of its record in microseconds since the epoch). forget_before: ids of records older
+    than this are dropped; None drops none.
+    """
+
+    add: Sequence[tuple[bytes, int]] = ()
+    forget_before: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.add) or self.forget_before is not None
+
+
+UNCHANGED = SeenChange()
+
+
+class SeenIds(Protocol):
+    """The ids a stream has emitted and may meet again, as committed."""
+
+    def among(self, hashes: Sequence[bytes]) -> set[bytes]:
+        """Those of the hashes that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What one read of a stream returned.
 
@@ -77,6 +102,10 @@ class Batch:
     lost: entries that are known to have passed unread (exact, from a companion counter). gap: continuity could not be
     shown. more: there is more to read right now. totals: for each companion counter how much it grew since the last
     cursor, None where that cannot be said (it fell back). as_of: when the source was read.
+
+    Of readers that remember ids: history: older records remain, to be read when nothing else is due. seen: what to
+    remember and to forget. late: how many of the records were found only by the wider look. pending: how many records
+    were read again because an open transaction keeps the source from closing them; None where nobody looked.
     """
 
     records: Sequence[bytes]
@@ -86,6 +115,10 @@ class Batch:
     gap: bool = False
     more: bool = False
     totals: Mapping[str, int | None] = field(default_factory=dict)
+    history: bool = False
+    seen: SeenChange = UNCHANGED
+    late: int = 0
+    pending: int | None = None
 
 
 class StreamReader(Protocol[C_contra]):
@@ -96,6 +129,23 @@ class StreamReader(Protocol[C_contra]):
 
         Raises StreamError (this stream alone) or SourceDown (the whole source).
         """
+
+
+@runtime_checkable
+class RememberingReader(StreamReader[C_contra], Protocol[C_contra]):
+    """A reader that knows a record again by its id, and reads what lies further back when there is time.
+
+    `read` is the same for one who only looks, and remembers nothing.
+    """
+
+    def read_live(self, connection: C_contra, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
+        """What is new. Raises as `read` does."""
+
+    def read_history(self, connection: C_contra, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
+        """The next part of what was there before the first read. Called while the last batch said `history`."""
+
+    def place_anew(self) -> Json:
+        """The cursor from which `read_live` finds the present place without emitting anything."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,22 @@ STREAM_ERRORS = _own(
     "observatory_stream_errors_total", "Reads of the stream or probe that failed while the source was reachable.",
     Kind.COUNTER, (*_STREAM, ERROR_REASON),
 )  # fmt: skip
+STREAM_LATE = _own(
+    "observatory_stream_late_total", "Records only the wider look back found: committed long after their own time.",
+    Kind.COUNTER, _STREAM,
+)  # fmt: skip
+STREAM_PENDING = _own(
+    "observatory_stream_pending_rows",
+    "Rows that each read must look at again, because a transaction is open in the database or was just now.",
+    Kind.GAUGE,
+    _STREAM,
+)
+STREAM_HISTORY = _own(
+    "observatory_stream_history_left",
+    "1 while older records than the first read remain to be read, 0 once all are.",
+    Kind.GAUGE,
+    _STREAM,
+)
 STREAM_LAG = _own(
     "observatory_stream_lag_seconds",
     "From the newest event's own time to its commit, when it was read.",
@@ -122,7 +138,7 @@ BUILD = _own("observatory_build_info", "The running program.", Kind.INFO, (VERSI
 METRICS: tuple[Metric, ...] = (
     SOURCE_UP, SOURCE_LAST_SUCCESS, SOURCE_ERRORS,
     STREAM_LAST_SUCCESS, STREAM_LAST_EVENT, STREAM_EVENTS, STREAM_LOST, STREAM_GAPS, STREAM_REJECTED, STREAM_ERRORS,
-    STREAM_LAG, STREAM_INTERVAL, STREAM_READ_SECONDS, CLAMPED,
+    STREAM_LATE, STREAM_PENDING, STREAM_HISTORY, STREAM_LAG, STREAM_INTERVAL, STREAM_READ_SECONDS, CLAMPED,
     OUTBOX_LINES, OUTBOX_BYTES, OUTBOX_OLDEST, OUTBOX_DROPPED, INFLUXDB_WRITTEN, INFLUXDB_POSTS, INFLUXDB_LAST_SUCCESS,
     COMMIT_SECONDS, STATE_BYTES, SERIES, RENDER_SECONDS, BUILD,
 )  # fmt: skip

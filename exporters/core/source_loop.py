@@ -22,6 +22,9 @@ from exporters.core.web_telemetry import SourceRow
 C = TypeVar("C")
 log = logging.getLogger(__name__)
 
+HISTORY_ROOM = 0.5
+"""How full the outbox may be for history to be read: what happens now must find room in it."""
+
 LONGEST_BACK_OFF = 15.0
 """Seconds: a source that comes back is noticed within one usual scrape interval."""
 
@@ -32,6 +35,11 @@ class _Item(Generic[C]):
     due: float
     more: bool = False
     failing: str = ""
+
+    @property
+    def history(self) -> bool:
+        """Whether it has older to read."""
+        return isinstance(self.worker, StreamWorker) and self.worker.history
 
 
 class SourceLoop(threading.Thread, Generic[C]):
@@ -100,10 +108,13 @@ class SourceLoop(threading.Thread, Generic[C]):
             if self._connection is None:
                 self._connection = self.source.connect()
             item = self._next(time.monotonic())
-            if item is None:
+            if item is None and (item := self._old()) is not None:
+                self._attempt(item, self._connection, old=True)
+            elif item is None:
                 self._succeeded()
                 return max(0.0, min(item.due for item in self._items) - time.monotonic()) if self._items else 1.0
-            self._read(item, self._connection)
+            else:
+                self._read(item, self._connection)
         except SourceDown as error:
             self._failed(error)
             return self._back_off()
@@ -117,14 +128,29 @@ class SourceLoop(threading.Thread, Generic[C]):
             return min(due, key=lambda item: item.due)
         return next((item for item in self._items if item.more), None)
 
+    def _old(self) -> _Item[C] | None:
+        """Who has history to read, when there is nothing else to do and room for it."""
+        waiting = next((item for item in self._items if item.history), None)
+        if waiting is None or self._runtime.checkpoint.outbox_fill() >= HISTORY_ROOM:
+            return None
+        return waiting
+
     def _read(self, item: _Item[C], connection: C) -> None:
         # Set first: a worker that fails is not asked again before its time. What merely goes on keeps its pace.
         now = time.monotonic()
         if item.due <= now:
             item.due = now + item.worker.interval
         item.more = False
+        self._attempt(item, connection, old=False)
+
+    def _attempt(self, item: _Item[C], connection: C, *, old: bool) -> None:
         try:
-            item.more = item.worker.run(connection)
+            if old and isinstance(item.worker, StreamWorker):
+                # Not again before the next read of what is new has worked, should this fail.
+                item.worker.history = False
+                item.worker.run_history(connection)
+            else:
+                item.more = item.worker.run(connection)
         except StreamError as error:
             self._count_error(item, error.reason, str(error))
             return

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from exporters.core import health
 from exporters.core.admission import Admission
 from exporters.core.checkpoint import Commit, StoredStream
-from exporters.core.contract import Batch, Json, Point, Source, Stream
+from exporters.core.contract import UNCHANGED, Batch, Json, Point, RememberingReader, SeenChange, Source, Stream
 from exporters.core.errors import REJECT_REASONS, DeclarationError, Rejected
 from exporters.core.line_protocol import Unencodable, encode
 from exporters.core.metric import Metric
@@ -51,6 +51,11 @@ class StreamWorker(Generic[C]):
         self._stored = StoredStream()
         self._state: Any = None
         self._rebase = False
+        reader = stream.reader
+        self._remembering: RememberingReader[C] | None = reader if isinstance(reader, RememberingReader) else None
+        self._seen = runtime.checkpoint.seen(self.feed.name)
+        self.history = False
+        """Whether there is older to read, by `run_history`."""
 
     def load(self, *, rebase: bool) -> None:
         """Take up where the state file left off; what was counted shows at once.
@@ -84,23 +89,38 @@ class StreamWorker(Generic[C]):
             self._find_place(connection)
         started = time.perf_counter()
         now = self._runtime.now()
-        batch = self.stream.reader.read(connection, self._stored.cursor, now)
+        batch = self._read(connection, self._stored.cursor, now)
         self._runtime.health.observe(health.STREAM_READ_SECONDS, time.perf_counter() - started, *self._health)
         self._take(batch, now)
         return batch.more
 
+    def run_history(self, connection: C) -> None:
+        """Read the next part of what was there before the first read. Raises as `run` does."""
+        if self._remembering is None:
+            self.history = False
+            return
+        now = self._runtime.now()
+        self._take(self._remembering.read_history(connection, self._stored.cursor, now, self._seen), now, old=True)
+
+    def _read(self, connection: C, cursor: Json, now: datetime) -> Batch:
+        if self._remembering is not None:
+            return self._remembering.read_live(connection, cursor, now, self._seen)
+        return self.stream.reader.read(connection, cursor, now)
+
     def _find_place(self, connection: C) -> None:
-        cursor: Json = None
+        cursor: Json = None if self._remembering is None else self._remembering.place_anew()
+        known: list[tuple[bytes, int]] = []
         more = True
         while more:
-            batch = self.stream.reader.read(connection, cursor, self._runtime.now())
+            batch = self._read(connection, cursor, self._runtime.now())
+            known += batch.seen.add
             cursor, more = batch.next_cursor, batch.more
         tally = self._tally()
         tally.add(health.STREAM_GAPS, self._health, 1)
-        self._commit(replace(self._stored, cursor=cursor), tally, [], self._state)
+        self._commit(replace(self._stored, cursor=cursor), tally, [], self._state, SeenChange(known))
         self._rebase = False
 
-    def _take(self, batch: Batch, now: datetime) -> None:
+    def _take(self, batch: Batch, now: datetime, *, old: bool = False) -> None:
         tally = self._tally()
         events, newest, state = self._fold(batch, tally, self._state, now)
         tail = b""
@@ -113,19 +133,23 @@ class StreamWorker(Generic[C]):
             tally.add(health.STREAM_LOST, self._health, batch.lost)
         if batch.gap:
             tally.add(health.STREAM_GAPS, self._health, 1)
+        if batch.late:
+            tally.add(health.STREAM_LATE, self._health, batch.late)
         stored = replace(
             self._stored,
             cursor=batch.next_cursor,
-            caught_up=self._stored.caught_up or not batch.more,
+            caught_up=self._stored.caught_up or not (batch.more or batch.history),
             last_event=max(filter(None, (self._stored.last_event, newest)), default=None),
             last_success=now.timestamp(),
         )
-        if tally.rows() or tally.points or not self._same_place(stored):
+        if tally.rows() or tally.points or batch.seen or not self._same_place(stored):
             lines, stamps = self._lines(tally, stored)
-            self._commit(replace(stored, stamps=stamps), tally, lines, state)
+            self._commit(replace(stored, stamps=stamps), tally, lines, state, batch.seen)
         else:
             self._stored = stored
-        if newest is not None:
+        self._show_memory(batch)
+        # How long the newest of the past took to be read says nothing about how far behind we are.
+        if newest is not None and not old:
             self._runtime.health.set(health.STREAM_LAG, max(0.0, now.timestamp() - newest), *self._health)
         self._show_times(stored)
         self._show_view(now)
@@ -181,14 +205,21 @@ class StreamWorker(Generic[C]):
         time_ns = stamps.assign(series, event_ns, self.stream.resolution_ns, record)
         return OutboxLine(measurement.bucket, time_ns, encode(measurement.name, tags, fields, time_ns))
 
-    def _commit(self, stored: StoredStream, tally: Tally, lines: list[OutboxLine], state: Any) -> None:
+    def _commit(
+        self,
+        stored: StoredStream,
+        tally: Tally,
+        lines: list[OutboxLine],
+        state: Any,
+        seen: SeenChange = UNCHANGED,
+    ) -> None:
         for label, count in self._admission.clamped.items():
             self._runtime.health.add(health.CLAMPED, self._deployment, self._system, label, amount=count)
         self._admission.clamped.clear()
         stored = replace(stored, state=self.stream.encode(state), state_version=self.stream.state_version)
         started = time.perf_counter()
         with self._runtime.checkpoint.transaction() as connection:
-            commit = Commit(self.feed.name, stored, tally.rows(), lines)
+            commit = Commit(self.feed.name, stored, tally.rows(), lines, seen)
             self._runtime.checkpoint.write(connection, commit, self._runtime.oldest_ns())
             self._runtime.health.ride_along(connection)
         self._runtime.health.observe(health.COMMIT_SECONDS, time.perf_counter() - started)
@@ -208,6 +239,8 @@ class StreamWorker(Generic[C]):
         plain: list[tuple[Metric, Values]] = [
             (metric, self._health) for metric in (health.STREAM_EVENTS, health.STREAM_LOST, health.STREAM_GAPS)
         ]
+        if self._remembering is not None:
+            plain.append((health.STREAM_LATE, self._health))
         return plain + [(health.STREAM_REJECTED, (*self._health, reason)) for reason in REJECT_REASONS]
 
     def _show_times(self, stored: StoredStream) -> None:
@@ -217,6 +250,14 @@ class StreamWorker(Generic[C]):
             own.set(health.STREAM_LAST_SUCCESS, stored.last_success, *self._health)
         if stored.last_event is not None:
             own.set(health.STREAM_LAST_EVENT, stored.last_event, *self._health)
+
+    def _show_memory(self, batch: Batch) -> None:
+        if self._remembering is None:
+            return
+        self.history = batch.history
+        self._runtime.health.set(health.STREAM_HISTORY, float(batch.history), *self._health)
+        if batch.pending is not None:
+            self._runtime.health.set(health.STREAM_PENDING, batch.pending, *self._health)
 
     def _show_view(self, now: datetime) -> None:
         if self.stream.view is None:

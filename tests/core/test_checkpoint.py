@@ -10,6 +10,7 @@ import pytest
 
 from exporters.core import hash_key
 from exporters.core.checkpoint import VERSION, Checkpoint, Commit, StoredStream, write_series
+from exporters.core.contract import SeenChange
 from exporters.core.errors import StateError
 from exporters.core.metric import counter, histogram
 from exporters.core.outbox import Outbox, OutboxLine
@@ -130,4 +131,75 @@ def test_another_key_is_a_declared_gap(tmp_path: Path) -> None:
     assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset({"f"})
     assert checkpoint.stream("f") == StoredStream()
     assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset()
+    checkpoint.close()
+
+
+RELEASED = Path(__file__).parent / "released"
+
+
+def test_a_file_of_the_first_release_is_taken_over(tmp_path: Path) -> None:
+    """The file was written by the release that knew version 1: two streams' worth of counters and a backlog."""
+    path = tmp_path / "state.db"
+    path.write_bytes((RELEASED / "state-v1.db").read_bytes())
+    before = sqlite3.connect(path)
+    assert before.execute("PRAGMA user_version").fetchone() == (1,)
+    lines = before.execute("SELECT bucket, time_ns, line FROM outbox ORDER BY id").fetchall()
+    before.close()
+    checkpoint = Checkpoint(path, METRICS, Outbox())
+    assert checkpoint.stream("tiny/default/words/things").cursor == 4
+    counted = {(s.metric, s.values): s.value for s in checkpoint.series("tiny/default/words/things")}
+    assert counted["tiny_seen_total", ("default", "red")] == 2
+    assert counted["tiny_seen_total", ("default", "blue")] == 1
+    with checkpoint.transaction() as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert connection.execute("SELECT bucket, time_ns, line FROM outbox ORDER BY id").fetchall() == lines != []
+        change = SeenChange([(b"a", 1)])
+        checkpoint.write(connection, Commit("f", StoredStream(), (), (), change), {})
+    assert checkpoint.seen("f").among([b"a", b"b"]) == {b"a"}
+    checkpoint.close()
+
+
+def test_ids_are_remembered_by_stream_and_forgotten_by_time(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    many = [(number.to_bytes(16, "big"), number) for number in range(2000)]
+
+    def commit(feed: str, change: SeenChange) -> None:
+        with checkpoint.transaction() as connection:
+            checkpoint.write(connection, Commit(feed, StoredStream(), (), (), change), {})
+
+    commit("f", SeenChange(many))
+    commit("g", SeenChange([(b"only g", 5)]))
+    everything = [hashed for hashed, _ in many] + [b"only g", b"never"]
+    assert checkpoint.seen("f").among(everything) == {hashed for hashed, _ in many}
+    assert checkpoint.seen("g").among(everything) == {b"only g"}
+    commit("f", SeenChange([(many[3][0], 5000)], 1990))
+    assert checkpoint.seen("f").among(everything) == {many[3][0]} | {hashed for hashed, _ in many[1990:]}
+    assert checkpoint.seen("g").among(everything) == {b"only g"}, "another stream's ids are its own"
+    checkpoint.close()
+    again = opened(tmp_path)
+    assert again.seen("g").among([b"only g"]) == {b"only g"}
+    again.close()
+
+
+def test_ids_of_a_transaction_that_fails_are_not_remembered(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+
+    def half() -> None:
+        with checkpoint.transaction() as connection:
+            checkpoint.write(connection, Commit("f", StoredStream(), (), (), SeenChange([(b"a", 1)])), {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert checkpoint.seen("f").among([b"a"]) == set()
+    checkpoint.close()
+
+
+def test_another_key_forgets_the_ids_as_well(tmp_path: Path) -> None:
+    checkpoint = opened(tmp_path)
+    hash_key.places_lost(checkpoint, b"a" * 32)
+    with checkpoint.transaction() as connection:
+        checkpoint.write(connection, Commit("f", StoredStream(cursor=1), (), (), SeenChange([(b"a", 1)])), {})
+    assert hash_key.places_lost(checkpoint, b"b" * 32) == frozenset({"f"})
+    assert checkpoint.seen("f").among([b"a"]) == set()
     checkpoint.close()
