@@ -1,0 +1,136 @@
+"""A table whose rows are events, and the three queries that read it.
+
+    Table(name="decision_logs", key="decision_id", time="timestamp", lead="event_type",
+          columns={"event_type": "left(event_type, 200)", "source": "left(source, 200)"})
+
+Nothing here comes from outside the program: names and expressions are literals of the systems' own folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+TimeType = Literal["timestamptz", "date"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FOR_EVER = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table.
+
+    key: its primary key, of SQL type key_type; unique, and never reused. time: the column that the windows move over,
+    and time_type. It must be served by an index: by itself, or after `lead`, whose distinct values (few: each costs an
+    index probe) are then enumerated first. columns: name in the record -> SQL expression over granted columns.
+
+    A date is compared a day wider than asked for, because it is a day in a zone nobody names.
+    """
+
+    name: str
+    key: str
+    key_type: str = "uuid"
+    time: str
+    time_type: TimeType = "timestamptz"
+    lead: str | None = None
+    columns: Mapping[str, str]
+    schema: str = "public"
+
+    @property
+    def regclass(self) -> str:
+        """The table's name as SQL writes it."""
+        return f'"{self.schema}"."{self.name}"'
+
+    @property
+    def granted(self) -> tuple[str, ...]:
+        """Columns of bookkeeping that the account must be able to read, beside those in `columns`."""
+        return tuple(dict.fromkeys(filter(None, (self.key, self.time, self.lead, "xmin"))))
+
+    def leads(self) -> str:
+        """The distinct values of `lead`, each by one probe of the index: a table of millions has a few dozen."""
+        lead, table = f'"{self.lead}"', self.regclass
+        return (
+            f"WITH RECURSIVE known AS (("  # noqa: S608 - literals of ours
+            f"SELECT {lead} AS v FROM {table} WHERE {lead} IS NOT NULL ORDER BY {lead} LIMIT 1) UNION ALL "
+            f"SELECT (SELECT {lead} FROM {table} WHERE {lead} > known.v ORDER BY {lead} LIMIT 1) FROM known"
+            f" WHERE known.v IS NOT NULL) SELECT v FROM known WHERE v IS NOT NULL"
+        )
+
+    def window(self, *, filtered: bool, after: bool) -> str:
+        """Rows since `start`, by time and key. filtered: only those not older than the horizon stored last.
+
+        `missed`: a row that the narrow window should have had long ago, if `early` and `narrow` say where that lies.
+        """
+        where = [f'"{self.time}" >= {self._bound("start")}']
+        if self.lead:
+            where.append(f'"{self.lead}" = ANY(%(leads)s)')
+        if filtered:
+            where.append("age(xmin) BETWEEN 0 AND %(n)s")
+        if after:
+            where.append(
+                f'("{self.time}", "{self.key}") > (%(after_time)s::{self.time_type}, %(after_key)s::{self.key_type})'
+            )
+        missed = f'"{self.time}" < {self._bound("early")} OR age(xmin) NOT BETWEEN 0 AND %(narrow)s'
+        return (
+            f'SELECT "{self.key}"::text, "{self.time}"::text, {missed}{self._values()} FROM {self.regclass}'  # noqa: S608
+            f' WHERE {" AND ".join(where)} ORDER BY "{self.time}", "{self.key}" LIMIT %(limit)s'
+        )
+
+    def history(self, *, after: bool) -> str:
+        """Every row, by key."""
+        where = f' WHERE "{self.key}" > %(after_key)s::{self.key_type}' if after else ""
+        return (
+            f'SELECT "{self.key}"::text, "{self.time}"::text, false{self._values()} FROM {self.regclass}{where}'  # noqa: S608
+            f' ORDER BY "{self.key}" LIMIT %(limit)s'
+        )
+
+    def row(self, fetched: tuple[Any, ...]) -> Row:
+        """What one row of `window` or `history` says."""
+        key, at, missed, *values = fetched
+        moment, shown = self._instant(at)
+        return Row(
+            key,
+            at or "",
+            moment,
+            bool(missed),
+            {"id": key, "at": shown, **dict(zip(self.columns, values, strict=True))},
+        )
+
+    def floor(self, start: datetime) -> int:
+        """Microseconds since the epoch below which no row of a window since `start` lies."""
+        if self.time_type == "date":
+            start = datetime.combine(start.date() - timedelta(days=1), datetime.min.time(), UTC)
+        return (start - _EPOCH) // _MICROSECOND
+
+    def _bound(self, name: str) -> str:
+        return f"%({name})s::date - 1" if self.time_type == "date" else f"%({name})s::timestamptz"
+
+    def _values(self) -> str:
+        return "".join(f", {expression}" for expression in self.columns.values())
+
+    def _instant(self, text: str | None) -> tuple[int, str | None]:
+        """Microseconds since the epoch, and the time as ISO 8601. `infinity` is never over, and is shown as it is."""
+        try:
+            if text is None:
+                return _FOR_EVER, None
+            if self.time_type == "date":
+                moment = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            else:
+                moment = datetime.fromisoformat(text)
+        except ValueError:
+            return _FOR_EVER, text
+        return (moment - _EPOCH) // _MICROSECOND, moment.isoformat()
+
+
+class Row(NamedTuple):
+    """One row. time: its text, for the next page's beginning. at: microseconds. record: what becomes of it."""
+
+    key: str
+    time: str
+    at: int
+    missed: bool
+    record: dict[str, Any]
