@@ -45,6 +45,9 @@ class Table:
         """The table's name as SQL writes it."""
         return f'"{self.schema}"."{self.name}"'
 
+    # ORDER BY takes an output column of that name before the table's own: the texts must not be called like what they
+    # are made from, or rows are sorted as texts, and no index serves.
+
     @property
     def granted(self) -> tuple[str, ...]:
         """Columns of bookkeeping that the account must be able to read, beside those in `columns`."""
@@ -76,16 +79,16 @@ class Table:
             )
         missed = f'"{self.time}" < {self._bound("early")} OR age(xmin) NOT BETWEEN 0 AND %(narrow)s'
         return (
-            f'SELECT "{self.key}"::text, "{self.time}"::text, {missed}{self._values()} FROM {self.regclass}'  # noqa: S608
+            f'SELECT "{self.key}"::text AS k, "{self.time}"::text AS t, {missed}{self._values()} FROM {self.regclass}'  # noqa: S608
             f' WHERE {" AND ".join(where)} ORDER BY "{self.time}", "{self.key}" LIMIT %(limit)s'
         )
 
     def history(self, *, after: bool) -> str:
         """Every row, by key."""
         where = f' WHERE "{self.key}" > %(after_key)s::{self.key_type}' if after else ""
+        texts = f'"{self.key}"::text AS k, "{self.time}"::text AS t'
         return (
-            f'SELECT "{self.key}"::text, "{self.time}"::text, false{self._values()} FROM {self.regclass}{where}'  # noqa: S608
-            f' ORDER BY "{self.key}" LIMIT %(limit)s'
+            f'SELECT {texts}, false{self._values()} FROM {self.regclass}{where} ORDER BY "{self.key}" LIMIT %(limit)s'  # noqa: S608
         )
 
     def row(self, fetched: tuple[Any, ...]) -> Row:
