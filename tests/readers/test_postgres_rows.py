@@ -15,7 +15,7 @@ import pytest
 from exporters.core.contract import Batch, Json, RememberingReader
 from exporters.core.errors import StreamError
 from exporters.demo.postgres import Postgres
-from exporters.readers import postgres_rows
+from exporters.readers import postgres_moment, postgres_rows
 from exporters.readers.postgres_client import Connection, close, connect
 from exporters.readers.postgres_rows import PostgresRows
 from exporters.readers.postgres_table import Table
@@ -281,7 +281,8 @@ def test_a_rewrite_between_snapshot_and_read_is_no_answer(house: House, monkeypa
     house.say(*(f"old {n}" for n in range(20)), ago=1e6)
     with closing(another(house, history_page=10)) as reader:
         reader.live()
-        real, times = postgres_rows.standing, []
+        real = postgres_moment.standing
+        times: list[int] = []
 
         def rewritten_meanwhile(cursor: Any, table: Table) -> Any:
             stands = real(cursor, table)
