@@ -26,7 +26,7 @@ SECONDS = float(os.environ.get("HORIZON_SECONDS", "20"))
 WRITERS = 16
 SKEW = 2.0
 OPEN_SECONDS = 2.0
-OLD_ROWS = 1500
+OLD_ROWS = 400
 KEEP_SECONDS = 15
 SCHEMA = """
     CREATE TABLE facts (fact_id uuid PRIMARY KEY DEFAULT gen_random_uuid(), happened_at timestamptz NOT NULL,
@@ -65,7 +65,7 @@ class Writers:
                     return number
 
                 kept.append(insert())
-                if rng.random() < 0.3:
+                if rng.random() < 0.6:
                     self.halt.wait(rng.uniform(0, OPEN_SECONDS))
                 for _ in range(rng.randrange(4)):
                     with suppress(ZeroDivisionError), connection.transaction():
@@ -89,9 +89,12 @@ class Writers:
                 )
 
     def _alter(self) -> None:
-        """Rewrites the whole table: every row gets a new transaction number."""
+        """Rewrites the whole table: every row gets a new transaction number.
+
+        Early on: a rewrite shows every row once more, and would heal what was missed before it.
+        """
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            for wanted in ("bigint", "int", "bigint", "int"):
+            for wanted in ("bigint", "int"):
                 if self.halt.wait(SECONDS / 5):
                     return
                 connection.execute(f"ALTER TABLE facts ALTER COLUMN number TYPE {wanted}")
@@ -133,7 +136,7 @@ def test_missed_none_doubled_none(postgres_server: Postgres, tmp_path: Path) -> 
     try:
         while time.monotonic() < end:
             where = ("before", "in", "after")[kills % 3]
-            assert read(where, rng.randrange(1, 25)) == -9
+            assert read(where, rng.randrange(1, 60)) == -9
             kills += 1
     finally:
         writers.halt.set()
@@ -147,5 +150,5 @@ def test_missed_none_doubled_none(postgres_server: Postgres, tmp_path: Path) -> 
     invented = found.keys() - expected
     print(f"rows {len(expected)}, kills {kills}, missed {len(missed)}, doubled {len(doubled)}")
     assert kills >= 3
-    assert len(writers.committed) > 20 * SECONDS
+    assert len(writers.committed) > 5 * SECONDS
     assert (len(missed), len(doubled), len(invented)) == (0, 0, 0)
