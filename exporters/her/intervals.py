@@ -1,4 +1,4 @@
-"""How often each stream and probe of HER's Redis is read, in seconds.
+"""How often each stream and probe of HER is read, in seconds.
 
 A capped list must be read before it has turned over: at most cap / (2 x peak rate). What that allows:
 
@@ -12,6 +12,8 @@ A capped list must be read before it has turned over: at most cap / (2 x peak ra
 | workflow | 2000 | 5 | 200; an agent request writes 20 |
 
 An unchanged list costs 40 microseconds, so reading often costs Redis nothing.
+
+Tables lose nothing by being read late: their pace is how soon a row shows.
 """
 
 from __future__ import annotations
@@ -44,4 +46,9 @@ PROBES: Mapping[str, float] = MappingProxyType(
 LIVE: Mapping[str, float] = MappingProxyType({"debugger": 5.0})
 """Probes of the source `workflow`, which is there where it is configured."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE})
+ROW_STREAMS: Mapping[str, float] = MappingProxyType(
+    {"decision_rows": 5.0, "proactive_audit": 15.0, "reflection_rows": 30.0}
+)
+"""Streams of the source `postgres`, which is there where it is configured."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE, **ROW_STREAMS})

@@ -48,7 +48,7 @@ from exporters.her.simulate_poison import poison, wrong_type
 from exporters.her.simulate_process import ABSENT
 from exporters.her.simulate_requests import personality, schedule_command, tool_call
 from exporters.her.simulate_start import Breakage, shutdown, startup
-from exporters.her.simulate_wire import Story
+from exporters.her.simulate_wire import Story, Twin
 from exporters.her.simulate_writers import Writers
 
 __all__ = ["ABSENT", "Her", "Planted", "connect", "main"]
@@ -182,6 +182,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--redis.host", dest="host", default="127.0.0.1", help="Redis host (%(default)s)")
     parser.add_argument("--redis.port", dest="port", type=int, required=True, help="Redis port")
     parser.add_argument("--redis.password-file", dest="password_file", type=Path, help="file holding the password")
+    parser.add_argument("--postgres.host", dest="sql_host", default="127.0.0.1", help="PostgreSQL host (%(default)s)")
+    parser.add_argument("--postgres.port", dest="sql_port", type=int, help="PostgreSQL port; without it no rows")
+    parser.add_argument("--postgres.user", dest="sql_user", default="her", help="account that owns the tables")
+    parser.add_argument("--postgres.dbname", dest="sql_dbname", default="her_memory", help="database (%(default)s)")
+    parser.add_argument("--postgres.password-file", dest="sql_password_file", type=Path, help="file holding it")
     parser.add_argument("--seed", type=int, help="fixes every random choice; by default each run differs")
     parser.add_argument("--rate", type=float, default=4.0, help="list entries per second, about (%(default)s)")
     parser.add_argument("--backfill-hours", type=float, default=0.0, help="history to write first (%(default)s)")
@@ -194,6 +199,22 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if arguments.backfill_hours < 0:
         parser.error("--backfill-hours must not be negative")
     return arguments
+
+
+def _sql_twin(arguments: argparse.Namespace) -> Twin:
+    """The writer of the tables. Raises OSError if they cannot be made."""
+    from exporters.her.simulate_sql import SqlTwin, connect_sql, create_schema
+
+    file = arguments.sql_password_file
+    connection = connect_sql(
+        host=arguments.sql_host,
+        port=arguments.sql_port,
+        user=arguments.sql_user,
+        dbname=arguments.sql_dbname,
+        password=file.read_text().strip() if file else None,
+    )
+    create_schema(connection)
+    return SqlTwin(connection, seed=arguments.seed or 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -215,6 +236,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debugger_port is not None:
             debugger = DebuggerServer(arguments.debugger_port, host=arguments.debugger_host, waits_for_model=True)
             debugger.start()
+        if arguments.sql_port is not None:
+            her.pen.twin = _sql_twin(arguments)
         if arguments.backfill_hours:
             her.backfill(arguments.backfill_hours, stop=stop)
         # Not told of history: HER forgets its executions when it restarts.
