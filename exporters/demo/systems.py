@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from exporters.demo.her_database import her_database
 from exporters.demo.ports import LOOPBACK
 from exporters.demo.process import Server
 from exporters.demo.redis import Redis
 from exporters.demo.stage import Stage
 
 DEPLOYMENT = "demo"
+SOON = 15
+"""Seconds between looks at what changes seldom: nobody watches a demo for five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ Deployments = list[dict[str, Any]]
 
 
 def her(stage: Stage, invention: Invention) -> Deployments:
-    """An assistant in a Redis of its own."""
+    """An assistant in a Redis of its own, and in a PostgreSQL where one is installed."""
     password_file = stage.secret_file("her_redis_password")
     folder = stage.folder / "her"
     again = (folder / "redis" / "appendonlydir").exists()
@@ -53,9 +56,11 @@ def her(stage: Stage, invention: Invention) -> Deployments:
         ready=lambda: "HER writes to" in log.read_text(errors="replace"),
     )
     stage.start(simulator, address="-", purpose="lives, and writes to that Redis")
+    database = her_database(stage)
     return [
         {
             "deployment": DEPLOYMENT,
+            **({"postgres": database, "intervals": {"memory": SOON, "known_users": SOON}} if database else {}),
             "redis": {"host": LOOPBACK, "port": port, "password_file": str(password_file)},
             # Nobody stands behind these texts.
             "text": {"chats": True, "executions": True, "logs": True},

@@ -41,4 +41,16 @@ PROBES: Mapping[str, float] = MappingProxyType(
         "profiles": 30.0,
     }
 )
-INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES})
+SQL_PROBES: Mapping[str, float] = MappingProxyType(
+    {
+        "known_users": 60.0,
+        "user_timezones": 300.0,
+        "autonomy_profiles": 60.0,
+        "emotional_states": 60.0,
+        "scheduled_jobs": 15.0,
+        "scheduler_locks": 15.0,
+        # It reads the whole table: see sql_memory.py.
+        "memory": 300.0,
+    }
+)
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **SQL_PROBES})

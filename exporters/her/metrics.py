@@ -9,6 +9,7 @@ from exporters.core.llm import DURATION_EDGES, OPERATION_DURATION, TOKEN_EDGES, 
 from exporters.core.measurement import Field, Measurement
 from exporters.core.metric import Metric, counter, gauge, histogram
 from exporters.her import labels as lb
+from exporters.her.sql_metrics import SQL_METRICS
 
 BYTES_EDGES = (64.0, 1024.0, 16384.0, 262144.0, 1048576.0, 4194304.0, 16777216.0)
 RATIO_EDGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -212,6 +213,7 @@ METRICS: tuple[Metric, ...] = (
     STARTUPS, CAPABILITIES_TIME, CAPABILITY_AVAILABLE, TOOLS, MCP_SERVERS, MCP_SERVER_STATUS,
     CONTEXT_THREADS, CONTEXT_MESSAGES, CONTEXT_LARGEST, CONTEXT_LAST_ACTIVITY,
     REFLECTIONS,
+    *SQL_METRICS,
 )  # fmt: skip
 """HER's own. It also feeds the shared OPERATION_DURATION (stream `workflow`) and TOOL_DURATION (`executions`)."""
 

@@ -1,8 +1,9 @@
-"""One deployment of HER -> its source `redis`: one connection, nine streams, five probes."""
+"""One deployment of HER -> its sources: `redis`, with nine streams and five probes, and `postgres` where it is set."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import redis
 
@@ -19,29 +20,37 @@ SYSTEM_NAME = "her"
 SOURCE_NAME = "redis"
 
 
-def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[redis.Redis], ...]:
+def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
+    redis_source = _redis(settings, hash_key)
+    if settings.postgres is None:
+        return (redis_source,)
+    # A host that watches no PostgreSQL has no libpq.
+    from exporters.her.rows_source import rows_source
+
+    return redis_source, rows_source(settings, settings.postgres)
+
+
+def _redis(settings: HerSettings, hash_key: bytes) -> Source[redis.Redis]:
     ids = Pseudonyms(hash_key)
-    return (
-        Source(
-            system=SYSTEM_NAME,
-            deployment=settings.deployment,
-            name=SOURCE_NAME,
-            connect=partial(connect, settings.redis),
-            close=redis_client.close,
-            streams=(
-                streams_words.interactions(settings, hash_key, ids),
-                streams_words.logs(settings, hash_key, ids),
-                streams_runs.executions(settings, hash_key),
-                streams_runs.jobs(settings, hash_key, ids),
-                streams_words.decisions(settings, hash_key, ids),
-                streams_words.reinforcement(settings, hash_key, ids),
-                streams_requests.workflow(settings, hash_key, ids),
-                streams_runs.startups(settings, hash_key),
-                streams_runs.reflections(settings, hash_key),
-            ),
-            probes=probes(settings),
+    return Source(
+        system=SYSTEM_NAME,
+        deployment=settings.deployment,
+        name=SOURCE_NAME,
+        connect=partial(connect, settings.redis),
+        close=redis_client.close,
+        streams=(
+            streams_words.interactions(settings, hash_key, ids),
+            streams_words.logs(settings, hash_key, ids),
+            streams_runs.executions(settings, hash_key),
+            streams_runs.jobs(settings, hash_key, ids),
+            streams_words.decisions(settings, hash_key, ids),
+            streams_words.reinforcement(settings, hash_key, ids),
+            streams_requests.workflow(settings, hash_key, ids),
+            streams_runs.startups(settings, hash_key),
+            streams_runs.reflections(settings, hash_key),
         ),
+        probes=probes(settings),
     )
 
 

@@ -8,7 +8,9 @@ from grafana.dashboards import (
     her_executors,
     her_jobs,
     her_logs,
+    her_memory,
     her_overview,
+    her_state,
     her_text,
     her_traffic,
 )
@@ -22,6 +24,8 @@ BOARDS: tuple[Board, ...] = (
     her_jobs.BOARD,
     her_decisions.BOARD,
     her_traffic.BOARD,
+    her_memory.BOARD,
+    her_state.BOARD,
     her_text.LOG_LINES,
     her_text.CHATS,
     her_text.EXECUTIONS,

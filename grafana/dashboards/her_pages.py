@@ -37,6 +37,8 @@ EXECUTORS = "her-executors"
 JOBS = "her-jobs"
 DECISIONS = "her-decisions"
 TRAFFIC = "her-traffic"
+MEMORY = "her-memory"
+STATE = "her-state"
 
 WORKS: Mapping[float | str, Word] = {1: Word("Works", GOOD), 0: Word("Does not work", BAD)}
 FOUND: Mapping[float | str, Word] = {1: Word("yes", GOOD), 0: Word("no", BAD)}

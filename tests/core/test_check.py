@@ -15,7 +15,7 @@ import yaml
 from exporters.cli import main
 from exporters.demo.ports import free_port
 from exporters.demo.redis import Redis
-from exporters.her.intervals import INTERVALS, STREAMS
+from exporters.her.intervals import PROBES, STREAMS
 from exporters.her.metrics import MEASUREMENTS
 from exporters.her.simulate import Her, connect
 from tests.servers.fixtures import StartRedis
@@ -90,7 +90,7 @@ def test_all_is_well(living: Redis, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert checked.code == 0, checked.out
     assert checked.failed == {}
     assert checked.fine["her/default/redis"] == "reached"
-    assert {f"her/default/redis/{name}" for name in INTERVALS} <= checked.fine.keys()
+    assert {f"her/default/redis/{name}" for name in (*STREAMS, *PROBES)} <= checked.fine.keys()
     told = [re.fullmatch(r"(\d+) records read, 0 .*", checked.fine[f"her/default/redis/{name}"]) for name in STREAMS]
     client = connect("127.0.0.1", living.port, living.password)
     lists = [key for key in client.scan_iter("her:*") if client.type(key) == b"list"]

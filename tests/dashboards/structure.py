@@ -19,7 +19,7 @@ PROVISIONED = {
     ("alertmanager", "alertmanager"),
 }
 TYPES = {
-    "alertlist", "bargauge", "dashlist", "gauge", "heatmap", "logs", "row", "stat", "state-timeline", "table", "text",
+    "alertlist", "barchart", "bargauge", "dashlist", "gauge", "heatmap", "logs", "row", "stat", "state-timeline", "table", "text",
     "timeseries",
 }  # fmt: skip
 WITHOUT_QUERY = {"alertlist", "dashlist", "row", "text"}

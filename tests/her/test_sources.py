@@ -21,6 +21,7 @@ from exporters.her.intervals import PROBES, STREAMS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate import Her
 from exporters.her.sources import sources
+from exporters.her.sql_metrics import SQL_METRICS
 from exporters.her.system import HER
 from tests.her.deployments import ALL_TEXT, HASH_KEY, settings
 from tests.her.reading import Reader, collected, readers
@@ -31,6 +32,7 @@ GRANT = (
     "%R~her:* -@all +ping +lrange +llen +lindex +get +scard +scan +type +ttl +strlen +hgetall +memory|usage +info"
     " +multi +exec +hello +client|setname"
 )
+OF_REDIS = {*metrics.METRICS, *metrics.SHARED} - set(SQL_METRICS)
 KEYS = {
     "interactions": "her:metrics:events",
     "logs": "her:logs",
@@ -154,7 +156,7 @@ def test_every_metric_of_her_lives_when_her_does_everything(house: House) -> Non
     alive |= {sample.metric for reader in streams.values() for sample in reader.view()}
     for probe in source.probes:
         alive |= {sample.metric for sample in collected(source, probe.name, connection)}
-    assert {m.name for m in (*metrics.METRICS, *metrics.SHARED)} - {m.name for m in alive} == set()
+    assert {m.name for m in OF_REDIS} - {m.name for m in alive} == set()
     written = {point.measurement.name for reader in streams.values() for point in reader.effects.points}
     assert {m.name for m in metrics.MEASUREMENTS if m.kind != "text"} == written
     source.close(connection)
@@ -164,7 +166,7 @@ def test_every_metric_has_one_owner() -> None:
     (source,) = sources(settings(), HASH_KEY)
     fed = [metric for stream in source.streams for metric in stream.feeds]
     fed += [metric for probe in source.probes for metric in probe.feeds]
-    assert Counter(fed) == Counter([*metrics.METRICS, *metrics.SHARED])
+    assert Counter(fed) == Counter(OF_REDIS)
     for stream in source.streams:
         assert all(m.kind in (Kind.COUNTER, Kind.HISTOGRAM) or stream.view is not None for m in stream.feeds)
 

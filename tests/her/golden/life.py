@@ -1,4 +1,4 @@
-"""HER's whole life, told by the simulator with one seed and one clock: the same bytes in Redis every time."""
+"""HER's whole life, told by the simulator with one seed and one clock: the same bytes in Redis and rows every time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import redis
 
 from exporters.demo.ports import free_port
+from exporters.demo.postgres import Postgres
 from exporters.demo.redis import Redis
 from exporters.her.simulate import Her
 from exporters.her.simulate_life import DECK, TROUBLES_PER_DECK, stories
+from exporters.her.simulate_memory import Tables
 from exporters.her.simulate_start import Breakage
 from exporters.her.simulate_words import WARNINGS
 from tests.her.deployments import ALL_TEXT
 from tests.her.whole_life import Clock
 
-EXAMPLE: dict[str, Any] = {"redis": {"host": "127.0.0.1"}, "text": ALL_TEXT}
+EXAMPLE: dict[str, Any] = {
+    "redis": {"host": "127.0.0.1"},
+    "postgres": {"host": "127.0.0.1", "user": "observer"},
+    "text": ALL_TEXT,
+}
 """One deployment as observatory.yml has it, everything switched on; nobody connects to it."""
 SEED = 20260222
 MINUTES_AFTERWARDS = 24
@@ -70,20 +77,29 @@ NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
 }
 """(metric, label) -> value that no HER of today brings forth -> why it is declared all the same."""
 OTHERS: Mapping[tuple[str, str], str] = {
+    ("her_memories_by_category", "category"): "a payload whose category is an object; no HER writes it",
     ("her_requests_total", "channel"): "nobody saw the beginning of a request that older builds left unfinished",
 }
 """(metric, label) -> why its series `other` moves though everything in this life is as HER writes it."""
 
 
 class HerLife:
-    """One HER in one Redis."""
+    """One HER in one Redis and one PostgreSQL."""
 
-    def __init__(self, client: redis.Redis, port: int) -> None:
+    def __init__(self, client: redis.Redis, port: int, connection: psycopg.Connection[Any], database: Postgres) -> None:
         self._clock = Clock()
         self._her = Her(client, seed=SEED, clock=self._clock)
+        self._tables = Tables(connection, seed=SEED, clock=self._clock)
         self.deployment: dict[str, Any] = {
             "deployment": "golden",
             "redis": {"host": "127.0.0.1", "port": port},
+            "postgres": {
+                "host": "127.0.0.1",
+                "port": database.port,
+                "dbname": "postgres",
+                "user": "postgres",
+                "password_file": database.password_file,
+            },
             "text": ALL_TEXT,
         }
 
@@ -94,12 +110,16 @@ class HerLife:
     def chapters(self) -> Iterator[None]:
         """What older builds left; starts of every kind; stories; the scheduler's work; a stop and a last start."""
         her = self._her
+        self._tables.create()
         her.older_shapes()
         yield
+        self._tables.older_memory()
         for breakage in BREAKAGES:
             self._clock.forward(60)
             her.startup(breakage)
             yield
+        self._remember()
+        yield
         yield from self._stories()
         for minute in range(MINUTES_AFTERWARDS):
             self._clock.forward(60)
@@ -117,8 +137,24 @@ class HerLife:
             her.tick()
         her.rate_limited()
         yield
+        self._tables.hybrid_memory()
         self._clock.forward(QUIET_SECONDS)
         yield
+
+    def _remember(self) -> None:
+        """What today's build keeps in its tables, in every form it can have."""
+        tables = self._tables
+        tables.start_memory()
+        tables.backfill(30)
+        tables.malformed()
+        for person in tables.world.people:
+            tables.seen(person)
+            tables.failed_proactive(person)
+        tables.system_user()
+        tables.minute()
+        tables.schedule(late=True)
+        for _ in range(30):
+            tables.remember(tables.world.people[1].user_id, "profile_identity", 0.95)
 
     def _stories(self) -> Iterator[None]:
         """Whatever can happen, once at least, a minute apart; then every kind of trouble."""
@@ -151,10 +187,15 @@ class HerLife:
 
 @contextmanager
 def living(folder: Path) -> Iterator[HerLife]:
-    """A real Redis with a HER in it."""
-    with Redis(folder / "redis", free_port()) as server:
+    """A real Redis and a real PostgreSQL with a HER in them."""
+    quick = {"fsync": "off", "synchronous_commit": "off"}
+    with (
+        Redis(folder / "redis", free_port()) as server,
+        Postgres(folder / "postgres", free_port(), password_file=folder / "password", settings=quick) as database,
+        psycopg.connect(database.dsn()) as connection,
+    ):
         client = redis.Redis(port=server.port)
         try:
-            yield HerLife(client, server.port)
+            yield HerLife(client, server.port, connection, database)
         finally:
             client.close()
