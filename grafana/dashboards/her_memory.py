@@ -221,4 +221,5 @@ BOARD = page(
     "memory",
     "What does HER remember for good, of whom, since when, and what does it remember word for word?",
     [KNOWN, GROWTH, KINDS, WHOSE, SHORT],
+    reads=("postgres",),
 )

@@ -75,9 +75,13 @@ def page(
     rows: Sequence[Row],
     *variables: Variable,
     text: bool = False,
+    reads: Sequence[str] = (),
     **rest: Any,
 ) -> Board:
-    """A page of HER. text: of the restricted set, whose Grafana has neither Home nor the main pages."""
+    """A page of HER. text: of the restricted set, whose Grafana has neither Home nor the main pages.
+
+    reads: the sources that not every HER has, and without which the page would be empty.
+    """
     return board(
         f"HER / {title}",
         uid=uid,
@@ -88,6 +92,6 @@ def page(
         variables=(deployments(SYSTEM_NAME), *variables),
         annotations=(STARTED,),
         links=(*(() if text else (home_link(),)), pages_link("HER", [SYSTEM_NAME])),
-        tags=(SYSTEM_NAME, "text") if text else (SYSTEM_NAME,),
+        tags=(SYSTEM_NAME, *(("text",) if text else ()), *(f"reads-{source}" for source in reads)),
         **rest,
     )

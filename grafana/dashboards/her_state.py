@@ -236,4 +236,5 @@ BOARD = page(
     "state",
     "Is HER idle, at work, blocked or gone; who is there; what is planned, by HER's own tables?",
     [ALIVE, PLANNED, PEOPLE, FEELING],
+    reads=("postgres",),
 )

@@ -19,8 +19,8 @@ PROVISIONED = {
     ("alertmanager", "alertmanager"),
 }
 TYPES = {
-    "alertlist", "barchart", "bargauge", "dashlist", "gauge", "heatmap", "logs", "row", "stat", "state-timeline", "table", "text",
-    "timeseries",
+    "alertlist", "barchart", "bargauge", "dashlist", "gauge", "heatmap", "logs", "row", "stat", "state-timeline",
+    "table", "text", "timeseries",
 }  # fmt: skip
 WITHOUT_QUERY = {"alertlist", "dashlist", "row", "text"}
 BUILT_IN = {"__rate_interval", "__interval", "__range"}
