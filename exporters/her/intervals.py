@@ -49,6 +49,18 @@ LIVE: Mapping[str, float] = MappingProxyType({"debugger": 5.0})
 ROW_STREAMS: Mapping[str, float] = MappingProxyType(
     {"decision_rows": 5.0, "proactive_audit": 15.0, "reflection_rows": 30.0}
 )
-"""Streams of the source `postgres`, which is there where it is configured."""
+SQL_PROBES: Mapping[str, float] = MappingProxyType(
+    {
+        "known_users": 60.0,
+        "user_timezones": 300.0,
+        "autonomy_profiles": 60.0,
+        "emotional_states": 60.0,
+        "scheduled_jobs": 15.0,
+        "scheduler_locks": 15.0,
+        # It reads the whole table: see sql_memory.py.
+        "memory": 300.0,
+    }
+)
+"""Streams and probes of the source `postgres`, which is there where it is configured."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE, **ROW_STREAMS})
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE, **ROW_STREAMS, **SQL_PROBES})

@@ -1,4 +1,4 @@
-"""One deployment of HER -> its source `postgres`: one connection that can only read, three streams."""
+"""One deployment of HER -> its source `postgres`: one connection that can only read, three streams, seven probes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from exporters.core.errors import ConfigError, SourceDown
 from exporters.her import streams_rows
 from exporters.her.copies import Copies
 from exporters.her.settings import HerSettings, PostgresSettings
+from exporters.her.sql_probes import sql_probes
 from exporters.readers import postgres_client
 
 SOURCE_NAME = "postgres"
@@ -29,6 +30,7 @@ def rows_source(
             streams_rows.proactive_audit(settings, hash_key),
             streams_rows.reflection_rows(settings, hash_key),
         ),
+        probes=sql_probes(settings),
     )
 
 

@@ -127,7 +127,7 @@ class PostgresSettings(Section):
     """HER's PostgreSQL, with an account that may read a few columns. password_file is read at every connect.
 
     sslmode: in libpq's words; only `verify-full` knows whom it talks to. ca_file: the authority to trust.
-    timeout_seconds: what one query may take.
+    timeout_seconds: what one query may take. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -143,6 +143,7 @@ class PostgresSettings(Section):
     cert_file: Path | None = None
     key_file: Path | None = None
     timeout_seconds: float = Field(5.0, ge=0.5, le=30)
+    memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
 
     @field_validator("password", mode="before")
     @classmethod
@@ -298,6 +299,8 @@ def _postgres_from(given: Mapping[str, str], environment: Mapping[str, str]) -> 
         return None
     names = {"host": "POSTGRES_HOST", "port": "POSTGRES_PORT", "user": "POSTGRES_USER", "dbname": "POSTGRES_DB"}
     postgres: dict[str, Any] = {"user": "her"} | {key: given[name] for key, name in names.items() if name in given}
+    if "MEMORY_COLLECTION_NAME" in given:
+        postgres["memory_table"] = given["MEMORY_COLLECTION_NAME"]
     if "POSTGRES_PASSWORD" in given:
         postgres["password"] = SecretStr(environment["POSTGRES_PASSWORD"])
     if "POSTGRES_PASSWORD_FILE" in given:

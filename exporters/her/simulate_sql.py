@@ -10,8 +10,10 @@ never writes them: a hole. `rows` and `holes` count by table what was written an
 import json
 import random
 import threading
+import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,7 +21,7 @@ import psycopg
 
 from exporters.her import simulate_wire as wire
 from exporters.her.record import instant
-from exporters.her.simulate_sql_schema import SCHEMA
+from exporters.her.simulate_tables import SCHEMA
 
 SHORTEST_HOLE: Final = 2.0
 LONGEST_HOLE: Final = 60.0
@@ -33,7 +35,15 @@ def connect_sql(
     """A connection whose every statement is a transaction. Raises OSError, which names no account."""
     try:
         return psycopg.connect(
-            host=host, port=port, user=user, dbname=dbname, password=password, autocommit=True, connect_timeout=5
+            host=host,
+            port=port,
+            user=user,
+            dbname=dbname,
+            password=password,
+            autocommit=True,
+            connect_timeout=5,
+            # An invented HER may lose its last rows when the machine does.
+            options="-c synchronous_commit=off",
         )
     except psycopg.Error:
         msg = f"PostgreSQL at {host}:{port} cannot be used"
@@ -46,7 +56,7 @@ def create_schema(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
 
 
 class SqlTwin:
-    """Writes the rows. Safe to use from several threads."""
+    """Writes the rows. Safe to use from several threads. `seed` fixes their ids."""
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", *, seed: int) -> None:
         self.connection = connection
@@ -64,9 +74,18 @@ class SqlTwin:
             if key == wire.DECISIONS:
                 self._decision(record, now)
                 if record.get("event_type") == "proactive_outcome":
-                    self._proactive(record, now)
+                    with self._tried("proactive_message_audit"):
+                        self._proactive(record, now)
             elif key.startswith(wire.REFLECTION_PREFIX):
-                self._reflection(key.removeprefix(wire.REFLECTION_PREFIX), record, now)
+                with self._tried("autonomy_reflections"):
+                    self._reflection(key.removeprefix(wire.REFLECTION_PREFIX), record, now)
+
+    @contextmanager
+    def _tried(self, table: str) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error:
+            self.holes[table] += 1
 
     def _decision(self, record: Mapping[str, object], now: datetime) -> None:
         stamp = record.get("timestamp")
@@ -80,9 +99,10 @@ class SqlTwin:
             if user is not None:
                 self._known(user, at)
             self.connection.execute(
-                'INSERT INTO decision_logs ("timestamp", event_type, user_id, source, summary, details)'
-                " VALUES (%s, %s, %s, %s, %s, %s)",
+                'INSERT INTO decision_logs (decision_id, "timestamp", event_type, user_id, source, summary, details)'
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
                 (
+                    self._uuid(),
                     at,
                     str(record.get("event_type")),
                     user,
@@ -115,13 +135,14 @@ class SqlTwin:
         self._sent[user, day.isoformat()] += sent
         slot = self._sent[user, day.isoformat()]
         self.connection.execute(
-            "INSERT INTO proactive_message_audit (user_id, scheduled_at, sent_at, message_kind, mood, success,"
-            " day_bucket, daily_slot, details) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO proactive_message_audit (proactive_id, user_id, scheduled_at, sent_at, message_kind, mood,"
+            " success, day_bucket, daily_slot, details) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
+                self._uuid(),
                 user,
                 now - timedelta(seconds=2),
                 now if sent else None,
-                self._rng.choice(KINDS),
+                KINDS[self.rows["proactive_message_audit"] % len(KINDS)],
                 "calm",
                 sent,
                 day,
@@ -134,12 +155,13 @@ class SqlTwin:
     def _reflection(self, user: str, record: Mapping[str, object], now: datetime) -> None:
         """One row per user and day: a rerun overwrites values and time, and keeps the id."""
         made = self.connection.execute(
-            "INSERT INTO autonomy_reflections (user_id, reflection_date, engagement_trend, initiative_adjustment,"
-            " notes, confidence, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+            "INSERT INTO autonomy_reflections (reflection_id, user_id, reflection_date, engagement_trend,"
+            " initiative_adjustment, notes, confidence, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (user_id, reflection_date) DO UPDATE SET engagement_trend = excluded.engagement_trend,"
             " initiative_adjustment = excluded.initiative_adjustment, notes = excluded.notes,"
             " confidence = excluded.confidence, created_at = excluded.created_at RETURNING xmax = 0",
             (
+                self._uuid(),
                 user,
                 record.get("date"),
                 record.get("engagement_trend"),
@@ -151,3 +173,6 @@ class SqlTwin:
         ).fetchone()
         if made is not None and made[0]:
             self.rows["autonomy_reflections"] += 1
+
+    def _uuid(self) -> uuid.UUID:
+        return uuid.UUID(int=self._rng.getrandbits(128), version=4)

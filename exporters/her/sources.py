@@ -1,7 +1,7 @@
 """One deployment of HER -> its source `redis`: one connection, nine streams, five probes.
 
-And, where they are configured, `postgres` with three streams of rows, and `workflow`, which rings when the list of
-workflow events is worth a look.
+And, where they are configured, `postgres` with three streams of rows and seven probes, and `workflow`, which rings when
+the list of workflow events is worth a look.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     return (watched, *rows, DebuggerSource(settings, settings.workflow.url, bell, progress).source(SYSTEM_NAME))
 
 
-def redis_source(
-    settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies
-) -> Source[redis.Redis]:
+def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies) -> Source[redis.Redis]:
     """What HER leaves behind in its Redis. copies: shared with the stream `decision_rows` of the source `postgres`."""
     return Source(
         system=SYSTEM_NAME,

@@ -41,38 +41,3 @@ REFLECTIONS = Table(
     lead="user_id",
     columns={"engagement_trend": "left(engagement_trend, 200)", "done_at": _utc("created_at")},
 )
-
-GRANTED = {
-    "decision_logs": ("decision_id", "timestamp", "event_type", "source", "xmin"),
-    "proactive_message_audit": (
-        "proactive_id",
-        "scheduled_at",
-        "sent_at",
-        "message_kind",
-        "success",
-        "day_bucket",
-        "xmin",
-    ),
-    "autonomy_reflections": (
-        "reflection_id",
-        "user_id",
-        "reflection_date",
-        "engagement_trend",
-        "created_at",
-        "xmin",
-    ),
-}
-"""The columns an account of the exporter's needs, and no others."""
-
-
-def grant_script(account: str = "observer") -> str:
-    """What an administrator of HER's database runs once."""
-    columns = (
-        f"GRANT SELECT ({', '.join(_quoted(c) for c in columns)}) ON {table} TO {account};"
-        for table, columns in GRANTED.items()
-    )
-    return "\n".join(columns)
-
-
-def _quoted(column: str) -> str:
-    return f'"{column}"' if column == "timestamp" else column

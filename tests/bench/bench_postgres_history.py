@@ -30,7 +30,7 @@ from exporters.demo.postgres import Postgres
 from exporters.her.labels import EVENT_TYPES, SOURCES
 from exporters.her.metrics import DECISION_ROWS
 from exporters.her.settings import HerSettings
-from exporters.her.simulate_sql_schema import SCHEMA
+from exporters.her.simulate_tables import SCHEMA
 from exporters.her.sources import sources
 from exporters.registry import METRICS
 

@@ -22,7 +22,7 @@ import psycopg
 from exporters.core.contract import Json
 from exporters.demo.ports import free_port
 from exporters.demo.postgres import Postgres
-from exporters.her.simulate_sql_schema import SCHEMA
+from exporters.her.simulate_tables import SCHEMA
 from exporters.her.tables import DECISION_LOGS
 from exporters.readers.postgres_client import Connection, close, connect, reading
 from exporters.readers.postgres_moment import take

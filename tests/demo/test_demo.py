@@ -96,7 +96,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_the_table_names_everything(demo: Running) -> None:
     assert set(demo.rows) == {
-        *("Mail sink", "HER's Redis", "HER simulator", "InfluxDB"),
+        *("Mail sink", "HER's Redis", "HER simulator", "HER's PostgreSQL", "InfluxDB"),
         *("Exporter", "Alertmanager", "Prometheus", "Grafana"),
     }
     may_lack = {"InfluxDB": "influxd", "Grafana": "grafana"}
@@ -136,9 +136,7 @@ def test_events_arrive_in_influxdb(demo: Running) -> None:
 
     def points() -> bool:
         where = {"org": "observatory"}
-        answer = request(
-            demo.port("InfluxDB"), "/api/v2/query", method="POST", query=where, headers=headers, body=flux
-        )
+        answer = request(demo.port("InfluxDB"), "/api/v2/query", method="POST", query=where, headers=headers, body=flux)
         assert answer.status == 200, answer.text
         return any(line.split(",")[-1].isdigit() for line in answer.text.split("\r\n"))
 

@@ -18,12 +18,13 @@ from exporters.core.contract import Probe, Source
 from exporters.core.errors import ConfigError, SourceDown, StreamError
 from exporters.core.metric import Kind
 from exporters.her import metrics
-from exporters.her.intervals import LIVE, PROBES, ROW_STREAMS, STREAMS
+from exporters.her.intervals import LIVE, PROBES, ROW_STREAMS, SQL_PROBES, STREAMS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate import Her
 from exporters.her.sources import sources
+from exporters.her.sql_grants import grants
+from exporters.her.sql_metrics import SQL_METRICS
 from exporters.her.system import HER
-from exporters.her.tables import grant_script
 from tests.her.deployments import ALL_TEXT, HASH_KEY, settings
 from tests.her.reading import Reader, collected, readers
 from tests.her.whole_life import Clock, tell_everything
@@ -181,6 +182,7 @@ def test_every_metric_has_one_owner() -> None:
         assert all(m.kind in (Kind.COUNTER, Kind.HISTOGRAM) or stream.view is not None for m in stream.feeds)
     redis_source, rows = both
     assert {m for stream in rows.streams for m in stream.feeds} == set(metrics.ROW_METRICS)
+    assert {m for probe in rows.probes for m in probe.feeds} == set(SQL_METRICS)
     assert redis_source.name == "redis"
 
 
@@ -194,6 +196,7 @@ def test_streams_and_probes_have_the_names_and_paces_that_are_documented() -> No
         settings(postgres={"host": "127.0.0.1", "user": "observer"}, intervals={"decision_rows": 1}), HASH_KEY
     )[1]
     assert {s.name: s.interval for s in rows.streams} == {**ROW_STREAMS, "decision_rows": 1}
+    assert {p.name: p.interval for p in rows.probes} == dict(SQL_PROBES)
     assert (rows.system, rows.deployment, rows.name) == ("her", "default", "postgres")
 
 
@@ -292,6 +295,6 @@ README = Path(__file__).parents[2] / "exporters" / "her" / "README.md"
 def test_the_readme_names_every_stream_every_probe_and_the_grant() -> None:
     text = README.read_text()
     assert [name for name in (*STREAMS, *ROW_STREAMS) if f"stream `{name}`" not in text] == []
-    assert [name for name in (*PROBES, *LIVE) if f"probe `{name}`" not in text] == []
+    assert [name for name in (*PROBES, *LIVE, *SQL_PROBES) if f"probe `{name}`" not in text] == []
     assert GRANT in text
-    assert grant_script() in text
+    assert grants() in text

@@ -14,7 +14,7 @@ from exporters.demo.postgres import Postgres
 from exporters.demo.redis import Redis
 from exporters.her.simulate import Her, connect
 from exporters.her.simulate_sql import SqlTwin, create_schema
-from exporters.her.tables import grant_script
+from exporters.her.sql_grants import grants
 from tests.system.exporter import Exporter, Scrape
 
 SECRET = "canary-of-a-text-column"
@@ -28,7 +28,7 @@ class House:
         self.admin = psycopg.connect(postgres.dsn(), autocommit=True)
         create_schema(self.admin)
         self.admin.execute("CREATE ROLE observer LOGIN PASSWORD 'of the test'")
-        self.admin.execute(grant_script())
+        self.admin.execute(grants())
         self.her = Her(connect("127.0.0.1", redis.port, redis.password), seed=9)
         self.twin = SqlTwin(psycopg.connect(postgres.dsn(), autocommit=True), seed=9)
         self.her.pen.twin = self.twin
