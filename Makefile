@@ -35,6 +35,7 @@ test-browser: setup-test
 
 check: setup-test
 	@$(PYTHON_HERE) -m ruff check .
+	@$(PYTHON_HERE) -m ruff format --check --quiet .
 	@$(PYTHON_HERE) -m mypy
 	@if grep -qs render exporters/cli.py; then .venv/bin/observatory render --check; fi
 

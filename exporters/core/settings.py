@@ -187,15 +187,26 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "influxdb": InfluxSettings,
     "log": LogSettings,
 }
+_SCRAPE_INTERVAL = "OBSERVATORY_SCRAPE_INTERVAL_SECONDS"
+
+
+def variables() -> frozenset[str]:
+    """Every environment variable that can set a scalar of observatory.yml."""
+    return frozenset({_SCRAPE_INTERVAL, *_scalars()})
+
+
+def _scalars() -> dict[str, tuple[str, str]]:
+    """Variable -> (section, key)."""
+    return {f"OBSERVATORY_{s.upper()}_{k.upper()}": (s, k) for s, m in _SECTIONS.items() for k in m.model_fields}
 
 
 def _from_environment(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    legal = {f"OBSERVATORY_{s.upper()}_{k.upper()}": (s, k) for s, m in _SECTIONS.items() for k in m.model_fields}
+    legal = _scalars()
     for name, value in environment.items():
         if not value.strip():
             continue
-        if name == "OBSERVATORY_SCRAPE_INTERVAL_SECONDS":
+        if name == _SCRAPE_INTERVAL:
             found["scrape_interval_seconds"] = value
         elif name in legal:
             section, key = legal[name]

@@ -23,9 +23,7 @@ ORGANISATION = "observatory"
 class InfluxDB(Server):
     """influxd in `folder`. The operator's token, which may do everything, is made by `first_user` in `token_file`."""
 
-    def __init__(
-        self, program: Path, folder: Path, port: int, *, token_file: Path, name: str = "InfluxDB"
-    ) -> None:
+    def __init__(self, program: Path, folder: Path, port: int, *, token_file: Path, name: str = "InfluxDB") -> None:
         self.port = port
         self.token_file = token_file
         folder.mkdir(parents=True, exist_ok=True)

@@ -57,4 +57,3 @@ def request(
 def answers(port: int, path: str) -> Probe:
     """A readiness probe: GET `path` answers 200."""
     return lambda: request(port, path, timeout=2).status == http.client.OK
-

@@ -136,9 +136,7 @@ def test_events_arrive_in_influxdb(demo: Running) -> None:
 
     def points() -> bool:
         where = {"org": "observatory"}
-        answer = request(
-            demo.port("InfluxDB"), "/api/v2/query", method="POST", query=where, headers=headers, body=flux
-        )
+        answer = request(demo.port("InfluxDB"), "/api/v2/query", method="POST", query=where, headers=headers, body=flux)
         assert answer.status == 200, answer.text
         return any(line.split(",")[-1].isdigit() for line in answer.text.split("\r\n"))
 
