@@ -12,6 +12,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 PYTHON_HERE := .venv/bin/python
 ARGS ?=
+# Tests mostly wait for servers, so one worker more than there are cores. A file's tests share their servers.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help demo test test-browser check render up demo-docker clean setup-demo setup-test
 
@@ -28,7 +30,7 @@ demo: setup-demo
 	@exec $(PYTHON_HERE) -m exporters.demo $(ARGS)
 
 test: check
-	@$(PYTHON_HERE) -m pytest $(ARGS)
+	@$(PYTHON_HERE) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-browser: setup-test
 	@OBSERVATORY_BROWSER=1 $(PYTHON_HERE) -m pytest tests/dashboards/test_browser.py $(ARGS)
