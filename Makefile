@@ -12,6 +12,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 PYTHON_HERE := .venv/bin/python
 ARGS ?=
+# Tests mostly wait for servers, so one worker more than there are cores. A file's tests share their servers.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help demo test test-browser check render up demo-docker clean setup-demo setup-test
 
@@ -28,13 +30,14 @@ demo: setup-demo
 	@exec $(PYTHON_HERE) -m exporters.demo $(ARGS)
 
 test: check
-	@$(PYTHON_HERE) -m pytest $(ARGS)
+	@$(PYTHON_HERE) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-browser: setup-test
 	@OBSERVATORY_BROWSER=1 $(PYTHON_HERE) -m pytest tests/dashboards/test_browser.py $(ARGS)
 
 check: setup-test
 	@$(PYTHON_HERE) -m ruff check .
+	@$(PYTHON_HERE) -m ruff format --check --quiet .
 	@$(PYTHON_HERE) -m mypy
 	@if grep -qs render exporters/cli.py; then .venv/bin/observatory render --check; fi
 

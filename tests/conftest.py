@@ -18,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("servers")
         for fixture in used & markers.keys():
             item.add_marker(markers[fixture])
+    # Whole systems over minutes of their lives: begun first, they run beside everything else and not after it.
+    items.sort(key=lambda item: "system" not in item.path.parts)
 
 
 def pytest_report_header() -> list[str]:

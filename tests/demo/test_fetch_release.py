@@ -191,7 +191,11 @@ def test_a_truncated_answer_is_refused(vendor: Vendor, tmp_path: Path) -> None:
     assert f"only {len(GOOD) // 2} of {len(GOOD)} bytes came" in refused(vendor.release(GOOD), tmp_path / "r")
 
 
-@pytest.mark.parametrize("content", [GOOD[: len(GOOD) // 2], b"this is no archive", GOOD[:60] + bytes(40) + GOOD[100:]])
+@pytest.mark.parametrize(
+    "content",
+    [GOOD[: len(GOOD) // 2], b"this is no archive", GOOD[:60] + bytes(40) + GOOD[100:]],
+    ids=["half", "something else", "a hole"],
+)
 def test_a_damaged_archive_is_refused(vendor: Vendor, tmp_path: Path, content: bytes) -> None:
     assert "the archive is damaged" in refused(vendor.release(content), tmp_path / "r")
 

@@ -150,7 +150,6 @@ def test_victoriametrics_gives_back_line_protocol_at_once(victoriametrics: Victo
     line = f"shop,kind=bread sold=3i {int(now.timestamp() * 1e9)}"
     assert request(victoriametrics.port, "/api/v2/write", method="POST", body=line).status == 204
 
-
     def sold() -> bool:
         victoriametrics.flush()
         answer = request(victoriametrics.port, "/api/v1/query", query={"query": 'shop_sold{kind="bread"}'}).json()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from exporters.demo import programs
-from exporters.demo.grafana import locate
+from exporters.demo.grafana import GrafanaServer, locate
 from exporters.demo.loopback import Answer, answers, request
-from exporters.demo.process import Probe, Server
+from exporters.demo.process import Probe
 from tests.stack.checkout import Checkout
 from tests.stack.compose import services
 
@@ -27,7 +27,7 @@ def basic_auth() -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
 
 
-class StackGrafana(Server):
+class StackGrafana(GrafanaServer):
     """`service` of docker-compose.yml over what `checkout` laid out for it.
 
     addresses: host:port of the servers as compose calls them (`influxdb:8086`) -> on this machine.
