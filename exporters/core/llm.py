@@ -47,6 +47,18 @@ TOOL_DURATION = histogram(
     DURATION_EDGES,
     (SYSTEM, TOOL, ERROR_TYPE),
 )
+FIRST_CHUNK = histogram(
+    "gen_ai_client_operation_time_to_first_chunk_seconds",
+    "Time from asking a model to the first piece of its answer, seen by the caller.",
+    FIRST_CHUNK_EDGES,
+    (SYSTEM, PROVIDER, OPERATION, MODEL),
+)
+TOKEN_USAGE = histogram(
+    "gen_ai_client_token_usage",
+    "Tokens of one request, as the provider counted them; a request without a count is absent.",
+    TOKEN_EDGES,
+    (SYSTEM, PROVIDER, OPERATION, MODEL, TOKEN_TYPE),
+)
 
 FAMILIES: tuple[Metric, ...] = (OPERATION_DURATION, TOOL_DURATION)
-"""Token usage and time to first chunk join when the first system that measures them does."""
+"""FIRST_CHUNK and TOKEN_USAGE join when the first registered system that measures them does."""
