@@ -27,6 +27,8 @@ class Table:
     key: its primary key, of SQL type key_type; unique, and never reused. time: the column that the windows move over,
     and time_type. It must be served by an index: by itself, or after `lead`, whose distinct values (few: each costs an
     index probe) are then enumerated first. columns: name in the record -> SQL expression over granted columns.
+    only: an SQL condition over granted columns, for rows that are events only when it has come true: a row that an
+    UPDATE makes fit is found like one that was inserted then, if its time still lies in the window.
 
     A date is compared a day wider than asked for, because it is a day in a zone nobody names.
     """
@@ -38,6 +40,7 @@ class Table:
     time_type: TimeType = "timestamptz"
     lead: str | None = None
     columns: Mapping[str, str]
+    only: str = ""
     schema: str = "public"
 
     @property
@@ -73,6 +76,8 @@ class Table:
             where.append(f'"{self.lead}" = ANY(%(leads)s)')
         if filtered:
             where.append("age(xmin) BETWEEN 0 AND %(n)s")
+        if self.only:
+            where.append(f"({self.only})")
         if after:
             where.append(
                 f'("{self.time}", "{self.key}") > (%(after_time)s::{self.time_type}, %(after_key)s::{self.key_type})'
@@ -85,7 +90,9 @@ class Table:
 
     def history(self, *, after: bool) -> str:
         """Every row, by key."""
-        where = f' WHERE "{self.key}" > %(after_key)s::{self.key_type}' if after else ""
+        wanted = [f'"{self.key}" > %(after_key)s::{self.key_type}'] if after else []
+        wanted += [f"({self.only})"] if self.only else []
+        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         texts = f'"{self.key}"::text AS k, "{self.time}"::text AS t'
         return (
             f'SELECT {texts}, false{self._values()} FROM {self.regclass}{where} ORDER BY "{self.key}" LIMIT %(limit)s'  # noqa: S608

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -482,3 +483,22 @@ def test_the_runner_stops_a_server_that_stopped_itself(house: House) -> None:
     house.link = house.connect()
     house.say("a")
     assert house.everything() == ["a"]
+
+
+def test_a_row_that_becomes_an_event_later_is_found_then_and_once(house: House) -> None:
+    done = another(house, replace(FACTS, only="kind = 'done' AND word IS NOT NULL"))
+    with closing(done):
+        house.say("old", kind="done")
+        house.say("begun", "given up")
+        assert done.everything() == ["old"]
+        house.say("whole", kind="done")
+        assert done.everything() == ["whole"]
+        house.writer.execute("UPDATE facts SET kind = 'done' WHERE word = 'begun'")
+        assert done.everything() == ["begun"]
+        house.writer.execute("UPDATE facts SET kind = 'done' WHERE word = 'begun'")
+        assert done.everything() == [], "an id is told once, however often its row is written"
+        house.writer.execute("ALTER TABLE facts ALTER COLUMN word TYPE varchar(99)")
+        assert done.everything() == []
+        done.audit_next()
+        assert done.everything() == []
+        assert done.words == ["old", "whole", "begun"]
