@@ -1,0 +1,142 @@
+"""One deployment of SigmaSight: its two databases, the prices of its models, and how far back to look for late rows.
+
+    systems:
+      sigmasight:
+        - deployment: home
+          core: {host: db.example, dbname: sigmasight, user: observer, password_file: secrets/sigmasight_core}
+          ai: {host: ai.example, dbname: sigmasight_ai, user: observer, password_file: secrets/sigmasight_ai}
+          prices_file: prices.yml
+
+Without `ai` both are one database, as SigmaSight itself has it. Without a configuration file SigmaSight's own variables
+suffice: DATABASE_URL, and AI_DATABASE_URL where there are two, as its back end writes them (`postgresql+asyncpg://…`),
+but with an account that can only read. A password may stand in a file of its own instead: DATABASE_PASSWORD_FILE,
+AI_DATABASE_PASSWORD_FILE. SIGMASIGHT_PRICES_FILE names the price table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, SecretStr, field_validator
+
+from exporters.core.errors import ConfigError
+from exporters.core.label import OTHER
+from exporters.core.prices import PriceTable
+from exporters.core.prices_file import read_prices
+from exporters.core.settings import Section
+from exporters.readers.postgres_settings import PostgresSettings
+from exporters.sigmasight.intervals import INTERVALS
+
+DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
+"""It stands in label values, in Grafana's variables and in regular expressions made from them."""
+
+SHORTEST_INTERVAL = 0.2
+
+
+class WindowSettings(Section):
+    """How far back rows are looked for that became visible after their own time.
+
+    minutes: at each read, for transactions that took that long. hours: every five minutes, for clocks that are behind:
+    a back end whose zone is east of UTC writes its rows up to 14 hours in the past. Rows that come even later are not
+    found.
+    """
+
+    minutes: float = Field(10.0, ge=1, le=120)
+    hours: float = Field(24.0, ge=6, le=168)
+
+    @property
+    def narrow(self) -> timedelta:
+        """The look back of each read."""
+        return timedelta(minutes=self.minutes)
+
+    @property
+    def wide(self) -> timedelta:
+        """The look back of each audit."""
+        return timedelta(hours=self.hours)
+
+
+class SigmaSightSettings(Section):
+    """One deployment. intervals: stream or probe -> seconds between reads.
+
+    They may be shorter than the declared ones, never longer, or an alert would go blind.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
+    core: PostgresSettings
+    ai: PostgresSettings | None = None
+    prices_file: Path | None = None
+    windows: WindowSettings = WindowSettings()
+    intervals: Mapping[str, float] = Field(default_factory=dict)
+
+    @field_validator("deployment")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name == OTHER:
+            msg = f"{OTHER!r} is what unknown label values become"
+            raise ValueError(msg)
+        return name
+
+    @field_validator("prices_file")
+    @classmethod
+    def _is_a_price_table(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                read_prices(path)
+            except ConfigError as error:
+                raise ValueError("; ".join(error.problems)) from None
+        return path
+
+    @field_validator("intervals")
+    @classmethod
+    def _only_shorter(cls, given: Mapping[str, float]) -> Mapping[str, float]:
+        legal = ", ".join(INTERVALS)
+        problems = [f"there is no {name!r} (there are: {legal})" for name in given if name not in INTERVALS]
+        problems += [
+            f"{name} must lie in {SHORTEST_INTERVAL:g}..{INTERVALS[name]:g} seconds, not {seconds:g}"
+            for name, seconds in given.items()
+            if name in INTERVALS and not SHORTEST_INTERVAL <= seconds <= INTERVALS[name]
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return given
+
+    @property
+    def ai_database(self) -> PostgresSettings:
+        """The AI database: the core one where there is one for both."""
+        return self.ai or self.core
+
+    def prices(self) -> PriceTable | None:
+        """The price table as its file is now; None without one. ConfigError with every problem."""
+        return None if self.prices_file is None else read_prices(self.prices_file)
+
+    def interval(self, name: str) -> float:
+        """Seconds between reads of this stream or probe."""
+        return self.intervals.get(name, INTERVALS[name])
+
+
+def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """One deployment from SigmaSight's own variables; None without DATABASE_URL. An empty variable is no variable."""
+    core = _database(environment, "DATABASE")
+    if core is None:
+        return None
+    found: dict[str, Any] = {"core": core}
+    if (ai := _database(environment, "AI_DATABASE")) is not None:
+        found["ai"] = ai
+    if prices := environment.get("SIGMASIGHT_PRICES_FILE", "").strip():
+        found["prices_file"] = prices
+    return found
+
+
+def _database(environment: Mapping[str, str], prefix: str) -> dict[str, Any] | None:
+    address = environment.get(f"{prefix}_URL", "").strip()
+    if not address:
+        return None
+    found: dict[str, Any] = {"address": SecretStr(address)}
+    if password_file := environment.get(f"{prefix}_PASSWORD_FILE", "").strip():
+        found["password_file"] = password_file
+    return found

@@ -1,0 +1,18 @@
+"""SigmaSight, as the registry knows it."""
+
+from __future__ import annotations
+
+from exporters.core.contract import System
+from exporters.sigmasight.metrics import MEASUREMENTS, METRICS
+from exporters.sigmasight.settings import SigmaSightSettings, from_environment
+from exporters.sigmasight.sources import sources
+
+SIGMASIGHT = System(
+    name="sigmasight",
+    title="SigmaSight",
+    metrics=METRICS,
+    measurements=MEASUREMENTS,
+    settings=SigmaSightSettings,
+    from_environment=from_environment,
+    sources=sources,
+)
