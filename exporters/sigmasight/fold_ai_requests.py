@@ -8,100 +8,89 @@ first piece of text. Successes without one are counted; failures among them are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from exporters.core import llm
-from exporters.core.contract import Effects
+from exporters.core.contract import Effects, LabelValues, Point
 from exporters.core.measurement import FieldValue
-from exporters.core.prices import Price, PriceTable
+from exporters.core.prices import PriceTable
 from exporters.core.pseudonym import Pseudonyms
 from exporters.sigmasight import metrics
 from exporters.sigmasight.events_ai_requests import AiRequest
+from exporters.sigmasight.fold_tokens import add_tokens
 
 SYSTEM_NAME = "sigmasight"
 PROVIDER = "openai"
 """The only one its conversations know."""
 
 OPERATION = "chat"
-_INPUT, _OUTPUT = "input", "output"
-_UNSPLIT = "unsplit"
+_REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
+class _Labels(NamedTuple):
+    """What all requests of one model with one ending have in common."""
+
+    request: LabelValues
+    duration: LabelValues
+    first_chunk: LabelValues
+    model: LabelValues
+    request_tags: dict[str, str]
+    tool_tags: dict[str, str]
+
+
+# Made once per model and ending: this runs for every row there ever was.
+@lru_cache(maxsize=_REMEMBERED)
+def _labels(model: str, error: str) -> _Labels:
+    common = (SYSTEM_NAME, PROVIDER, OPERATION, model)
+    tags = {llm.MODEL.name: model}
+    return _Labels(
+        request=(model, error),
+        duration=(*common, error),
+        first_chunk=common,
+        model=(model,),
+        request_tags=tags | {llm.ERROR_TYPE.name: error} if error else tags,
+        tool_tags=tags,
+    )
+
+
 class FoldAiRequest:
     """The fold of one deployment. prices: None without a price table."""
 
-    pseudonyms: Pseudonyms
-    prices: PriceTable | None
+    def __init__(self, pseudonyms: Pseudonyms, prices: PriceTable | None) -> None:
+        self._user = lru_cache(maxsize=_REMEMBERED)(pseudonyms.of)
+        self._prices = prices
 
     def __call__(self, state: None, event: AiRequest) -> tuple[None, Effects]:
         """Counts, observations and points of one request."""
-        effects = Effects()
-        model, error, odd = event.model, event.error_type, event.odd
-        effects.count(metrics.AI_REQUESTS, model, error)
+        labels = _labels(event.model, event.error_type)
+        odd = event.odd
+        counts = [(metrics.AI_REQUESTS, labels.request, 1.0)]
+        observations = []
         fields: dict[str, FieldValue] = {"requests": 1, "tool_calls": event.tool_calls}
-        common = (SYSTEM_NAME, PROVIDER, OPERATION, model)
+        tags = labels.request_tags
         if event.latency_ms is not None:
             fields["latency_seconds"] = seconds = event.latency_ms / 1000
             if "total_latency_ms" not in odd:
-                effects.observe(llm.OPERATION_DURATION, seconds, *common, error)
+                observations.append((llm.OPERATION_DURATION, labels.duration, seconds))
         if event.first_token_ms is not None:
             fields["first_chunk_seconds"] = seconds = event.first_token_ms / 1000
             if "first_token_ms" not in odd:
-                effects.observe(llm.FIRST_CHUNK, seconds, *common)
-        elif not error:
-            effects.count(metrics.AI_WITHOUT_TEXT, model)
-        currency = self._tokens(event, effects, fields, common)
+                observations.append((llm.FIRST_CHUNK, labels.first_chunk, seconds))
+        elif not event.error_type:
+            counts.append((metrics.AI_WITHOUT_TEXT, labels.model, 1.0))
         if event.tool_calls > 0:
-            effects.count(metrics.AI_WITH_TOOLS)
-            effects.count(metrics.AI_TOOL_CALLS, amount=event.tool_calls)
-        for column in odd:
-            effects.count(metrics.AI_ODD_VALUES, column)
-        effects.point(
-            metrics.AI_REQUEST_POINT,
-            event.at,
-            fields,
-            gen_ai_request_model=model,
-            error_type=error,
-            currency=currency,
-            user=self.pseudonyms.of(event.user),
-        )
+            counts.append((metrics.AI_WITH_TOOLS, (), 1.0))
+            counts.append((metrics.AI_TOOL_CALLS, (), event.tool_calls))
+        if event.user:
+            fields["user"] = self._user(event.user)
+        counts += [(metrics.AI_ODD_VALUES, (column,), 1.0) for column in odd]
+        counts += [(metrics.AI_TOOLS_LISTED, (tool,), 1.0) for tool in event.tools]
+        effects = Effects(counts, observations)
+        currency = add_tokens(event, self._prices, effects, fields, labels.first_chunk)
+        if currency:
+            tags = tags | {"currency": currency}
+        effects.points.append(Point(metrics.AI_REQUEST_POINT, event.at, tags, fields))
         for tool in event.tools:
-            effects.count(metrics.AI_TOOLS_LISTED, tool)
-            effects.point(metrics.AI_TOOL_POINT, event.at, {"tool": tool}, gen_ai_request_model=model)
+            effects.points.append(Point(metrics.AI_TOOL_POINT, event.at, labels.tool_tags, {"tool": tool}))
         return state, effects
-
-    def _tokens(
-        self, event: AiRequest, effects: Effects, fields: dict[str, FieldValue], common: tuple[str, ...]
-    ) -> str:
-        """Tokens and what they cost. Returns the currency of the cost, empty without one."""
-        read, written, total = event.input_tokens, event.output_tokens, event.total_tokens
-        if read is None and written is None and total is None:
-            effects.count(metrics.AI_WITHOUT_TOKENS, event.model, "error" if event.error_type else "success")
-            return ""
-        given = {"input_tokens": read, "output_tokens": written, "total_tokens": total}
-        fields |= {column: value for column, value in given.items() if value is not None}
-        if event.odd:
-            read, written, total = (None if column in event.odd else given[column] for column in given)
-        for kind, tokens in ((_INPUT, read), (_OUTPUT, written)):
-            if tokens is not None:
-                effects.observe(llm.TOKEN_USAGE, tokens, *common, kind)
-        unsplit = max(0, (total or 0) - (read or 0) - (written or 0)) if read is None or written is None else 0
-        if unsplit:
-            effects.count(metrics.AI_UNPRICED, event.model, _UNSPLIT, _UNSPLIT, amount=unsplit)
-        fields["unpriced_tokens"] = unsplit
-        if read is None and written is None:
-            return ""
-        found = "no_table" if self.prices is None else self.prices.price(event.model, event.at)
-        if not isinstance(found, Price):
-            fields["unpriced_tokens"] = unsplit + (read or 0) + (written or 0)
-            for kind, tokens in ((_INPUT, read), (_OUTPUT, written)):
-                if tokens:
-                    effects.count(metrics.AI_UNPRICED, event.model, kind, found, amount=tokens)
-            return ""
-        # The table's columns say nothing of the provider's cache: cached tokens are priced as the others are.
-        cost = found.cost(input_tokens=read or 0, output_tokens=written or 0)
-        effects.count(metrics.AI_COST, event.model, _INPUT, cost.currency, amount=float(cost.input))
-        effects.count(metrics.AI_COST, event.model, _OUTPUT, cost.currency, amount=float(cost.output))
-        fields["cost"] = float(cost.total)
-        return cost.currency

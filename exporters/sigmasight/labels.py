@@ -58,5 +58,3 @@ DOCUMENT_SCOPE = closed(
     "scope", "Where a document of the knowledge base comes from.", "global", "feedback:positive_example"
 )
 MEMORY_SCOPE = closed("scope", "Whom a memory is about.", "user", "portfolio", "global")
-
-USER = opened("user", "Keyed hash of the user id; InfluxDB only.", 10_000)

@@ -91,7 +91,7 @@ SHARED: tuple[Metric, ...] = (llm.OPERATION_DURATION, llm.FIRST_CHUNK, llm.TOKEN
 
 AI_REQUEST_POINT = Measurement(
     "sigmasight", "sigmasight_ai_request", "One request to the model, at its end.",
-    (llm.MODEL, llm.ERROR_TYPE, lb.CURRENCY, lb.USER),
+    (llm.MODEL, llm.ERROR_TYPE, lb.CURRENCY),
     (
         Field("requests", "int", "Always 1: every request has at least this field."),
         Field("latency_seconds", "float", "From the question to the end, tools and retries included.", "seconds"),
@@ -101,6 +101,8 @@ AI_REQUEST_POINT = Measurement(
         Field("total_tokens", "int", "Both, as the row says; absent where it has none."),
         Field("unpriced_tokens", "int", "Those of them that have no price; absent without a count."),
         Field("tool_calls", "int", "Tool calls as the row counts them."),
+        # Not a tag: each user would be a series of their own for as long as the bucket lasts.
+        Field("user", "str", "Keyed hash of the user's id; absent where there is none."),
         Field("cost", "float", "By the price of that time, in units of the tag `currency`; absent without a price."),
     ),
 )  # fmt: skip
@@ -112,10 +114,11 @@ AI_TOOL_POINT = Measurement(
 )  # fmt: skip
 ACTIVITY_POINT = Measurement(
     "sigmasight", "sigmasight_activity", "One thing a user did.",
-    (lb.EVENT_TYPE, lb.USER),
+    (lb.EVENT_TYPE,),
     (
         Field("events", "int", "Always 1."),
         Field("error_code", "str", "Code of the error; absent without one."),
+        Field("user", "str", "Keyed hash of the user's id; absent before anybody is known."),
     ),
 )  # fmt: skip
 

@@ -12,11 +12,14 @@ _EARLIEST: Final = 1970
 _LATEST: Final = 2200
 """Years a clock can plausibly say; PostgreSQL knows `infinity` too, and years that no calendar here has."""
 
+_DECODER: Final = json.JSONDecoder()
+"""Made once, for text that is UTF-8: json.loads of bytes looks for other encodings first."""
+
 
 def load(raw: bytes) -> tuple[datetime, dict[str, Any]]:
     """The row's time, aware and in UTC, and its values. Raises Rejected: not_json, not_object, bad_time."""
     try:
-        row = json.loads(raw)
+        row = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError):
         raise Rejected("not_json") from None
     if not isinstance(row, dict):
