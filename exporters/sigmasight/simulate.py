@@ -75,17 +75,19 @@ class Sigma:
 
     def create(self) -> None:
         """Every table, where it is missing."""
-        for half, connection in (("core", self.pen.core), ("ai", self.pen.ai)):
-            name: schema.Half = "core" if half == "core" else "ai"
-            if not schema.exists(connection, name):
-                schema.create(connection, name)
+        sides: dict[schema.Half, Connection] = {"core": self.pen.core, "ai": self.pen.ai}
+        for half, connection in sides.items():
+            if not schema.exists(connection, half):
+                schema.create(connection, half)
 
-    def found(self, users: int = 12) -> None:
+    def found(self, users: int = 12, *, days_ago: float = 0.0) -> None:
         """Who is there before the first story; in a database that was lived in before, those who are there."""
         if self.pen.core.execute("SELECT 1 FROM admin_users").fetchone():
             self.company.resume()
-        else:
-            self.company.found(users)
+            return
+        self.pen.move_to(self.pen.db_now() - timedelta(days=days_ago) if days_ago else None)
+        self.company.found(users)
+        self.pen.move_to(None)
 
     def tell(self, story: Story, at: datetime | None = None) -> Produced:
         """A story at once, as if it began at `at` (now); returns what it inserted, by table."""
@@ -151,6 +153,7 @@ class Sigma:
         with self.pen.held() as connection:
             self.pen.insert_on(connection, "ai_request_metrics", row)
             yield row
+        self.produced["ai_request_metrics"] += 1
 
     def edges(self, now: datetime) -> list[Planted]:
         """Every odd row the back end is known to leave, with window borders around `now`; what was planted."""

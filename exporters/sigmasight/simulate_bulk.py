@@ -22,14 +22,17 @@ INSERT: Final[LiteralString] = """
            CASE WHEN failed THEN NULL ELSE 400 + (h >> 8) %% 3000 END,
            CASE WHEN failed THEN 150 ELSE 1500 + (h >> 8) %% 3000 + (h >> 20) %% 9000 END,
            tools,
-           CASE WHEN tools = 0 THEN 'null'::jsonb ELSE jsonb_build_object('tools', (
-               SELECT jsonb_agg(jsonb_build_object('name', (%(tools)s::text[])[1 + (h >> (4 * t)) %% %(tool_count)s],
-                                                   'id', 'call_' || n || '_' || t))
-               FROM generate_series(1, tools) AS t)) END,
+           CASE tools WHEN 0 THEN 'null'::jsonb
+                      WHEN 1 THEN jsonb_build_object('tools', jsonb_build_array(
+                          jsonb_build_object('name', (%(tools)s::text[])[first_tool], 'id', 'call_' || n)))
+                      ELSE jsonb_build_object('tools', jsonb_build_array(
+                          jsonb_build_object('name', (%(tools)s::text[])[first_tool], 'id', 'call_' || n),
+                          jsonb_build_object('name', (%(tools)s::text[])[next_tool], 'id', 'call_' || n || '_2'))) END,
            CASE WHEN failed THEN (%(errors)s::text[])[1 + (h >> 16) %% %(error_count)s] END,
            CASE WHEN failed THEN 'upstream refused' END,
            %(first)s::timestamptz + n * %(step)s::interval
-    FROM (SELECT n, h, h %% 50 = 1 AS failed, CASE WHEN h %% 50 = 1 THEN 0 ELSE (h >> 12) %% 3 END::int AS tools
+    FROM (SELECT n, h, h %% 50 = 1 AS failed, CASE WHEN h %% 50 = 1 THEN 0 ELSE (h >> 12) %% 3 END::int AS tools,
+                 1 + (h >> 4) %% %(tool_count)s AS first_tool, 1 + (h >> 8) %% %(tool_count)s AS next_tool
           FROM (SELECT n, hashtextextended(n::text, %(number)s::bigint) & 9223372036854775807 AS h
                 FROM generate_series(%(low)s::bigint, %(high)s::bigint) AS n) AS numbers) AS drawn
 """

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from exporters.sigmasight import simulate_names as names
@@ -19,6 +20,14 @@ Ending = Literal["answered", "no_text", "untyped_error", "died", "disconnected"]
 """How a request ends when it does not end with an error type. `died`: an exception while streaming: no row at all.
 `disconnected`: the reader left right at the end: an answer without a row."""
 
+COUNT: Final = sql.SQL("""
+    UPDATE users
+    SET ai_messages_used = CASE WHEN date_trunc('month', ai_messages_reset_at, 'UTC')
+                                     < date_trunc('month', %(now)s::timestamptz, 'UTC') THEN 1
+                                ELSE ai_messages_used + 1 END,
+        ai_messages_reset_at = greatest(ai_messages_reset_at, date_trunc('month', %(now)s::timestamptz, 'UTC'))
+    WHERE id = %(user)s
+""")
 RETRY_SECONDS: Final = 4.0
 LATE_ONE_IN: Final = 40
 
@@ -68,7 +77,10 @@ def ask(pen: Pen, person: Person, habits: Habits, ending: Ending = "answered", *
     if not person.conversations or rng.random() < 0.3:
         converse(pen, person)
         yield rng.uniform(0.5, 5)
+    if rng.random() < 0.05:
+        switch_mode(pen, person)
     conversation, _ = person.conversations[-1]
+    count_message(pen, person)
     answer = begin(pen, conversation)
     first, total, tools = pace(pen, ending, error)
     yield total / 1000
@@ -86,10 +98,23 @@ def ask(pen: Pen, person: Person, habits: Habits, ending: Ending = "answered", *
         )
     late = rng.uniform(0, habits.late_seconds) if rng.randrange(LATE_ONE_IN) == 0 else 0.0
     yield from pen.insert_late("ai_request_metrics", row, late)
-    person_answers(person, answer)
+    remember_answer(person, answer)
 
 
-def person_answers(person: Person, answer: uuid.UUID) -> None:
+def switch_mode(pen: Pen, person: Person) -> None:
+    """A message that only changes the conversation's mode: no request, no row."""
+    key, _ = person.conversations.pop()
+    mode = pen.rng.choice(names.MODES)
+    pen.update("agent_conversations", key, {"mode": mode, "updated_at": pen.now()})
+    person.conversations.append((key, mode))
+
+
+def count_message(pen: Pen, person: Person) -> None:
+    """The month's count of the user's messages; what is left of an older month goes when the next message comes."""
+    pen.run("users", COUNT, {"user": person.key, "now": pen.now()})
+
+
+def remember_answer(person: Person, answer: uuid.UUID) -> None:
     """Remember the answer, for feedback and annotations."""
     person.answers.append(answer)
     del person.answers[:-20]

@@ -145,7 +145,7 @@ def begin(
     )
     sigma.create()
     admit(sigma.pen, core_observer=arguments.core_observer, ai_observer=arguments.ai_observer)
-    sigma.found()
+    sigma.found(days_ago=arguments.backfill_days)
     if arguments.backfill_days:
         sigma.backfill(
             arguments.backfill_days,

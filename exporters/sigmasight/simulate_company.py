@@ -41,7 +41,7 @@ class Company:
         seed_documents(self.pen)
 
     def resume(self) -> None:
-        """Know again who is there already; ids go on from no seed, or they would meet their own first ones."""
+        """Know again who is there already, as a back end that starts; ids go on from no seed, or they would meet."""
         core = self.pen.core
         for key, email, name in core.execute("SELECT id, email, full_name FROM users ORDER BY created_at, id"):
             self.people.users.append(Person(key, email, name))
@@ -50,6 +50,7 @@ class Company:
             by_key[user].portfolios.append(key)
         self.people.admins = [key for (key,) in core.execute("SELECT id FROM admin_users ORDER BY created_at, id")]
         self.pen.rng.seed()
+        seed_documents(self.pen)
 
     def question(self) -> Story:
         """An answered request, sometimes without a tool, sometimes followed by an opinion or a memory."""

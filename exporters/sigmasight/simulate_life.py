@@ -40,6 +40,8 @@ NIGHT: Final = timedelta(hours=23, minutes=30)
 WEEKDAYS: Final = range(5)
 QUIET_TAIL: Final = timedelta(minutes=2)
 """History ends before life begins."""
+LONGEST_STORY: Final = timedelta(minutes=13)
+"""None begins later than this before the end of history."""
 
 
 def stories(company: Company) -> Iterator[Story]:
@@ -66,7 +68,7 @@ def backfill(
         midnight = datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
         until = min(midnight, end)
         with pen.core.transaction(), pen.ai.transaction():
-            _day(company, told, at, until, stories_per_day)
+            _day(company, told, at, min(until, end - LONGEST_STORY), stories_per_day)
             if aggregated and until == midnight and pen.rng.random() < aggregated:
                 pen.move_to(min(midnight + timedelta(hours=8), end))
                 aggregate(pen, midnight.date() - timedelta(days=1))
@@ -75,14 +77,14 @@ def backfill(
 
 
 def _day(company: Company, told: Iterator[Story], start: datetime, until: datetime, per_day: float) -> None:
-    """The stories of one day, more of them around 15:00 UTC, and the night's jobs."""
+    """The stories that begin between two moments of one day, most of them around 15:00 UTC, and the night's jobs."""
     pen = company.pen
-    length = (until - start).total_seconds()
+    length = max((until - start).total_seconds(), 0.0)
     number = round(per_day * length / timedelta(days=1).total_seconds())
     begins = sorted(start + timedelta(seconds=pen.rng.triangular(0, length, length * 0.62)) for _ in range(number))
     for at in begins:
         pen.tell(next(told), at)
-    night = until - timedelta(days=1) + NIGHT if until.hour == 0 else until
+    night = datetime.combine(start.astimezone(UTC).date(), datetime.min.time(), UTC) + NIGHT
     if start <= night < until and night.weekday() in WEEKDAYS:
         pen.tell(nightly(pen), night)
 
@@ -127,19 +129,18 @@ class Life:
         self._stories = stories(company)
         self._active: list[tuple[float, int, Iterator[float]]] = []
         self._order = count()
+        self._since = 0.0
         self._born = company.pen.produced.total()
         self._night = self._next_night()
 
     def live(self, seconds: float | None) -> None:
         """Live for `seconds` of wall clock (None: until `stop` is set), at about `rate` rows per second."""
-        begun = at = time.monotonic()
+        begun = self._since = at = time.monotonic()
         while not self._stop.is_set() and (seconds is None or at - begun < seconds):
             try:
-                self._begin_due(at, begun)
+                self._begin_due(at)
                 self._continue_due(at)
-                for chore in self._chores:
-                    if chore.due(at):
-                        chore.do()
+                self._do_chores(at)
             except psycopg.OperationalError:
                 if self._reconnect is None:
                     raise
@@ -149,13 +150,21 @@ class Life:
         for _, _, story in self._active:
             _close(story)
 
-    def _begin_due(self, at: float, begun: float) -> None:
+    def _begin_due(self, at: float) -> None:
         written = self.company.pen.produced.total() - self._born
-        if self.rate * (at - begun) >= written:
+        if self.rate * (at - self._since) >= written:
             self._admit(at, next(self._stories))
         if self.company.pen.now() >= self._night:
             self._admit(at, nightly(self.company.pen))
             self._night = self._next_night()
+
+    def _do_chores(self, at: float) -> None:
+        """What they write is not the stories' share of the rate."""
+        for chore in self._chores:
+            if chore.due(at):
+                before = self.company.pen.produced.total()
+                chore.do()
+                self._born += self.company.pen.produced.total() - before
 
     def _admit(self, at: float, story: Story) -> None:
         heapq.heappush(self._active, (at, next(self._order), story))
@@ -175,7 +184,9 @@ class Life:
         while not self._stop.wait(OUTAGE_WAIT_SECONDS):
             with suppress(psycopg.OperationalError):
                 reconnect()
-                return
+                break
+        # Nobody makes up for what was not written meanwhile.
+        self._since, self._born = time.monotonic(), self.company.pen.produced.total()
 
     def _pause(self, at: float) -> float:
         due = self._active[0][0] - at if self._active else LONGEST_WAIT_SECONDS

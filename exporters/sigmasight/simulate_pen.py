@@ -37,7 +37,7 @@ class Pen:
     """Writes rows into `core` and `ai`, which may be one connection, both in autocommit.
 
     clock: what the database's clock and, plus `skew`, the back end's say. Stories told with `move_to` have a time of
-    their own. produced: rows ever inserted, by table.
+    their own. produced: rows inserted and committed, by table.
     """
 
     def __init__(
@@ -99,8 +99,7 @@ class Pen:
 
     def insert(self, table: str, row: Row) -> uuid.UUID:
         """One row, as the application sends it, id first; committed. Returns the id."""
-        key = self.new_id()
-        return self.insert_on(self.side(table), table, {"id": key, **row})
+        return self._insert(table, {"id": self.new_id(), **row})
 
     def insert_stamped(self, table: str, row: Row) -> uuid.UUID:
         """One row of the AI database, whose times are the database's own."""
@@ -111,7 +110,7 @@ class Pen:
             stamped["created_at"] = moment
             if table in {"ai_kb_documents", "ai_admin_annotations"}:
                 stamped["updated_at"] = moment
-        return self.insert_on(self.side(table), table, stamped)
+        return self._insert(table, stamped)
 
     def insert_late(self, table: str, row: Row, seconds: float) -> Story:
         """One row whose transaction commits `seconds` after its stamp: something else held the event loop."""
@@ -121,6 +120,7 @@ class Pen:
         with self.held() as connection:
             self.insert_on(connection, table, {"id": self.new_id(), **row})
             yield seconds
+        self.produced[table] += 1
 
     @contextmanager
     def held(self) -> Iterator[Connection]:
@@ -152,8 +152,13 @@ class Pen:
         """A statement where the table lies; returns how many rows it concerned."""
         return self.side(table).execute(statement, values).rowcount
 
+    def _insert(self, table: str, row: Row) -> uuid.UUID:
+        key = self.insert_on(self.side(table), table, row)
+        self.produced[table] += 1
+        return key
+
     def insert_on(self, connection: Connection, table: str, row: Row) -> uuid.UUID:
-        """One row, its id among its columns, over a connection of one's own."""
+        """One row, its id among its columns, over a connection of one's own; `produced` is counted at its commit."""
         names = tuple(row)
         statement = self._inserts.get((table, names))
         if statement is None:
@@ -164,7 +169,6 @@ class Pen:
             )
             self._inserts[table, names] = statement
         connection.execute(statement, row)
-        self.produced[table] += 1
         key = row["id"]
         assert isinstance(key, uuid.UUID)  # noqa: S101 - for the type checker
         return key

@@ -128,6 +128,16 @@ def test_endings(sigma: Sigma, databases: Databases, ending: str, rows: int, fin
         assert (error, message, first) == (None, ending == "untyped_error", None)
 
 
+def test_messages_are_counted_by_month(sigma: Sigma, databases: Databases) -> None:
+    person = sigma.company.people.users[0]
+    for back in (40, 39, 38, 1):
+        sigma.tell(ask(sigma.pen, person, Habits()), NOW - back * 24 * HOUR)
+    asked = "SELECT ai_messages_used FROM users WHERE id = %(id)s"
+    assert databases.number(asked, {"id": person.key}) == 4
+    sigma.tell(ask(sigma.pen, person, Habits()), NOW + 30 * 24 * HOUR)
+    assert databases.number(asked, {"id": person.key}) == 1
+
+
 def test_tokens_only_where_somebody_asked_for_them(sigma: Sigma, databases: Databases) -> None:
     habits = Habits(tokens=1.0, models=("a-model", "b-model"))
     for person in sigma.company.people.users:
@@ -215,6 +225,24 @@ def test_history_has_its_nights(databases: Databases) -> None:
     )
     assert len(nights) == 10
     assert all(at.weekday() < 5 and (at.hour, at.minute) == (23, 30) for (at,) in nights)
+
+
+@pytest.mark.parametrize("seed", [51, 52])
+def test_history_is_over_before_life_begins(databases: Databases, seed: int) -> None:
+    sigma = databases.sigma(seed=seed)
+    sigma.found(days_ago=3)
+    sigma.backfill(3, stories_per_day=400)
+    for table, column in (
+        ("batch_run_history", "coalesce(completed_at, started_at)"),
+        ("ai_request_metrics", "created_at"),
+        ("user_activity_events", "created_at"),
+        ("agent_conversations", "updated_at"),
+    ):
+        first, last = databases.rows(f"SELECT min({column}), max({column}) FROM {table}")[0]
+        assert NOW - timedelta(days=3) <= first < last <= NOW - timedelta(minutes=2)
+        assert table == "batch_run_history" or last > NOW - HOUR
+    early = "SELECT count(*) FROM user_activity_events AS e JOIN users AS u ON u.id = e.user_id"
+    assert databases.number(f"{early} WHERE e.created_at < u.created_at") == 0, "nobody acts before signing up"
 
 
 def test_a_second_rating_overwrites_the_first(sigma: Sigma, databases: Databases) -> None:
