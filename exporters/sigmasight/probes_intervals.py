@@ -1,0 +1,11 @@
+"""How often SigmaSight's state is read, in seconds: what has been written again in place, and what is asked whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CORE: Mapping[str, float] = MappingProxyType({"batch_runs": 30.0, "batch_now": 60.0})
+"""The stream batch_runs, and probes, of the source `core`."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**CORE})
