@@ -169,7 +169,7 @@ class Sigma:
 
     def _request(self) -> dict[str, object]:
         pen = self.pen
-        person = self.company.people.pick(pen.rng)
+        person = self.company.people.pick(pen)
         tools: list[str] = []
         return metrics_row(
             pen, self.company.habits, pen.new_id(), pen.new_id(), person.key, (600, 4_200), tools, error=None

@@ -180,7 +180,7 @@ def admin_run(pen: Pen, people: People, breakage: Breakage | None = None) -> Sto
 
 def user_run(pen: Pen, people: People) -> Story:
     """A user has a portfolio calculated: the phantom is the only row."""
-    person = people.pick(pen.rng)
+    person = people.pick(pen)
     portfolio = person.portfolios[-1] if person.portfolios else None
     phantom(pen, address(pen, len(people.users)), portfolio=portfolio)
     yield 0.0

@@ -1,4 +1,7 @@
-"""Who SigmaSight is about, and the stories that its people and administrators tell."""
+"""Who SigmaSight is about, and the stories that its people and administrators tell.
+
+Stories choose their people when they begin, not when they are dealt: history begins them at other times.
+"""
 
 import uuid
 from itertools import count
@@ -43,8 +46,8 @@ class Company:
     def resume(self) -> None:
         """Know again who is there already, as a back end that starts; ids go on from no seed, or they would meet."""
         core = self.pen.core
-        for key, email, name in core.execute("SELECT id, email, full_name FROM users ORDER BY created_at, id"):
-            self.people.users.append(Person(key, email, name))
+        for row in core.execute("SELECT id, email, full_name, created_at FROM users ORDER BY created_at, id"):
+            self.people.users.append(Person(*row))
         by_key = {person.key: person for person in self.people.users}
         for key, user in core.execute("SELECT id, user_id FROM portfolios WHERE deleted_at IS NULL ORDER BY id"):
             by_key[user].portfolios.append(key)
@@ -54,7 +57,7 @@ class Company:
 
     def question(self) -> Story:
         """An answered request, sometimes without a tool, sometimes followed by an opinion or a memory."""
-        person = self.people.pick(self.pen.rng)
+        person = self.people.pick(self.pen)
         yield from ask(self.pen, person, self.habits)
         yield self.pen.rng.uniform(2, 30)
         if self.pen.rng.random() < 0.25:
@@ -65,15 +68,16 @@ class Company:
     def failure(self) -> Story:
         """A request that fails: every error type in turn, and now and then none at all."""
         number = next(self._errors) % (len(names.AI_ERRORS) + 1)
-        person = self.people.pick(self.pen.rng)
+        person = self.people.pick(self.pen)
         if number == len(names.AI_ERRORS):
-            return ask(self.pen, person, self.habits, "untyped_error")
-        return ask(self.pen, person, self.habits, error=names.AI_ERRORS[number])
+            yield from ask(self.pen, person, self.habits, "untyped_error")
+        else:
+            yield from ask(self.pen, person, self.habits, error=names.AI_ERRORS[number])
 
     def rowless(self) -> Story:
         """A request that leaves no row in the metrics, or one without text."""
-        person = self.people.pick(self.pen.rng)
-        return ask(self.pen, person, self.habits, self.pen.rng.choice(("died", "disconnected", "no_text")))
+        person = self.people.pick(self.pen)
+        yield from ask(self.pen, person, self.habits, self.pen.rng.choice(("died", "disconnected", "no_text")))
 
     def arrival(self) -> Story:
         """Somebody new."""
@@ -81,7 +85,7 @@ class Company:
 
     def visit(self) -> Story:
         """Somebody logs in, and out again; without the legacy form nothing of the login is written."""
-        person = self.people.pick(self.pen.rng)
+        person = self.people.pick(self.pen)
         if self.legacy:
             wrong = self.pen.rng.random() < 0.2
             yield from login(self.pen, person, error=self.pen.rng.choice(names.LOGIN_ERRORS) if wrong else None)
@@ -91,9 +95,10 @@ class Company:
     def stumble(self) -> Story:
         """A sign-up or an import that fails."""
         if self.legacy and self.pen.rng.random() < 0.5:
-            return register(self.pen, self.people, error=self.pen.rng.choice(names.REGISTER_ERRORS))
-        person = self.people.pick(self.pen.rng)
-        return import_portfolio(self.pen, person, error=self.pen.rng.choice(names.PORTFOLIO_ERRORS))
+            yield from register(self.pen, self.people, error=self.pen.rng.choice(names.REGISTER_ERRORS))
+            return
+        person = self.people.pick(self.pen)
+        yield from import_portfolio(self.pen, person, error=self.pen.rng.choice(names.PORTFOLIO_ERRORS))
 
     def desk(self) -> Story:
         """An administrator logs in, annotates an answer, reviews older notes."""
@@ -131,7 +136,7 @@ class Company:
     def tidy(self) -> Story:
         """A user deletes: a conversation, all memories, a portfolio, or the account."""
         rng = self.pen.rng
-        person = self.people.pick(rng)
+        person = self.people.pick(self.pen)
         kind = rng.randrange(8)
         if kind < 5:
             delete_conversation(self.pen, person)

@@ -1,6 +1,7 @@
 """SigmaSight's life: which stories are told how often, live at a chosen pace, or at once as history."""
 
 import heapq
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -77,16 +78,21 @@ def backfill(
 
 
 def _day(company: Company, told: Iterator[Story], start: datetime, until: datetime, per_day: float) -> None:
-    """The stories that begin between two moments of one day, most of them around 15:00 UTC, and the night's jobs."""
+    """The stories that begin between two moments of one day, more of them around 15:00 UTC, and the night's jobs."""
     pen = company.pen
-    length = max((until - start).total_seconds(), 0.0)
-    number = round(per_day * length / timedelta(days=1).total_seconds())
-    begins = sorted(start + timedelta(seconds=pen.rng.triangular(0, length, length * 0.62)) for _ in range(number))
+    midnight = datetime.combine(start.astimezone(UTC).date(), datetime.min.time(), UTC)
+    begins = sorted(midnight + timedelta(hours=_hour(pen.rng)) for _ in range(round(per_day)))
+    begins = [at for at in begins if start <= at < until]
     for at in begins:
         pen.tell(next(told), at)
-    night = datetime.combine(start.astimezone(UTC).date(), datetime.min.time(), UTC) + NIGHT
+    night = midnight + NIGHT
     if start <= night < until and night.weekday() in WEEKDAYS:
         pen.tell(nightly(pen), night)
+
+
+def _hour(rng: random.Random) -> float:
+    """An hour of the day: half of all at any time, the others around 15:00."""
+    return rng.uniform(0, 24) if rng.random() < 0.5 else rng.triangular(0, 24, 15)
 
 
 @dataclass(slots=True)

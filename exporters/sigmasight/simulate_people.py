@@ -1,7 +1,6 @@
 """The invented people of SigmaSight: users with portfolios, administrators. Nobody in here exists."""
 
 import hashlib
-import random
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ class Person:
     key: uuid.UUID
     email: str
     name: str
+    since: datetime
     portfolios: list[uuid.UUID] = field(default_factory=list)
     conversations: list[tuple[uuid.UUID, str]] = field(default_factory=list)
     memories: list[uuid.UUID] = field(default_factory=list)
@@ -36,9 +36,11 @@ class People:
     users: list[Person] = field(default_factory=list)
     admins: list[uuid.UUID] = field(default_factory=list)
 
-    def pick(self, rng: random.Random) -> Person:
-        """One of the users; the first ones are the most diligent."""
-        return self.users[min(int(rng.expovariate(1.0) * len(self.users) / 3), len(self.users) - 1)]
+    def pick(self, pen: Pen) -> Person:
+        """One of the users who have signed up by now; the first ones are the most diligent."""
+        now = pen.now()
+        here = [person for person in self.users if person.since <= now] or self.users[:1]
+        return here[min(int(pen.rng.expovariate(1.0) * len(here) / 3), len(here) - 1)]
 
 
 def invented(pen: Pen, number: int) -> tuple[str, str]:
@@ -53,7 +55,7 @@ def sign_up(pen: Pen, people: People, *, with_clerk: bool = True) -> Person:
     number = len(people.users)
     email, name = invented(pen, number)
     at = pen.now()
-    person = Person(pen.new_id(), email, name)
+    person = Person(pen.new_id(), email, name, at)
     pen.core.execute(
         "INSERT INTO users (id, email, hashed_password, full_name, is_active, created_at, updated_at, clerk_user_id,"
         " tier, invite_validated, ai_messages_used, ai_messages_reset_at)"

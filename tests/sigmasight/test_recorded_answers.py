@@ -29,7 +29,7 @@ class Chat:
         self.reader = reader
         self.reader.now = self.now = datetime.now(UTC)
         house.sigma.found(2)
-        person = house.sigma.company.people.pick(self.pen.rng)
+        person = house.sigma.company.people.pick(self.pen)
         self.user = person.key
         self.conversation, _ = converse(self.pen, person)
 
