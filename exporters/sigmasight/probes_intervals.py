@@ -8,4 +8,10 @@ from types import MappingProxyType
 CORE: Mapping[str, float] = MappingProxyType({"batch_runs": 30.0, "batch_now": 60.0})
 """The stream batch_runs, and probes, of the source `core`."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**CORE})
+AI: Mapping[str, float] = MappingProxyType({"ratings": 60.0, "annotations": 120.0, "learning": 300.0})
+"""Probes of the source `ai`."""
+
+RATINGS: Mapping[str, float] = MappingProxyType({"ratings_by_model": 300.0})
+"""Probes of the source `ratings`, which asks both databases."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**CORE, **AI, **RATINGS})
