@@ -59,6 +59,15 @@ MESSAGES = """
     FROM (SELECT * FROM ai_request_metrics WHERE created_at >= %(low)s AND created_at < %(high)s) AS r
     CROSS JOIN (VALUES (false), (true)) AS side (answer)
 """
+WITHOUT_INDEXES = """
+    DROP INDEX idx_agent_messages_conversation_id, idx_agent_messages_created_at;
+    ALTER TABLE agent_messages DROP CONSTRAINT agent_messages_pkey;
+"""
+WITH_INDEXES = """
+    ALTER TABLE agent_messages ADD CONSTRAINT agent_messages_pkey PRIMARY KEY (id);
+    CREATE INDEX idx_agent_messages_conversation_id ON agent_messages (conversation_id);
+    CREATE INDEX idx_agent_messages_created_at ON agent_messages (created_at);
+"""
 NEW_REQUESTS = """
     INSERT INTO ai_request_metrics (conversation_id, message_id, user_id, model, first_token_ms, total_latency_ms,
                                     tool_calls)
@@ -117,11 +126,13 @@ def fill(writer: psycopg.Connection[Any], rows: int) -> None:
     until = datetime.now(UTC)
     simulate_bulk.fill(writer, rows, until=until, days=DAYS)
     writer.execute("SET session_replication_role = replica")
+    writer.execute(WITHOUT_INDEXES)
     step = timedelta(days=DAYS) * min(1.0, CHUNK / rows)
     low = until - timedelta(days=DAYS)
     while low <= until:
         writer.execute(MESSAGES, {"low": low, "high": low + step})
         low += step
+    writer.execute(WITH_INDEXES)
     writer.execute("VACUUM (ANALYZE) agent_messages")
 
 
