@@ -34,7 +34,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         add(f"--{half}.host", dest=f"{half}_host", default="127.0.0.1", help=f"host of {what} (%(default)s)")
         add(f"--{half}.port", dest=f"{half}_port", type=int, required=half == "core", help=f"port of {what}")
         add(f"--{half}.user", dest=f"{half}_user", default="postgres", help="an account that may create tables")
-        add(f"--{half}.dbname", dest=f"{half}_dbname", help=f"name of {what}")
+        add(
+            f"--{half}.dbname",
+            dest=f"{half}_dbname",
+            help=f"name of {what}; with no --ai.port and no --ai.dbname there is only core",
+        )
         add(f"--{half}.password-file", dest=f"{half}_password_file", type=Path, help="file holding the password")
     add("--core.observer", dest="core_observer", help="an account to be granted what the exporter reads in core")
     add("--ai.observer", dest="ai_observer", help="the same in AI")

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
 import pytest
 
+from exporters.demo.postgres import Postgres
 from exporters.sigmasight.simulate import Planted
 from tests.sigmasight.databases import NOW, Databases
 from tests.sigmasight.reference import STATEMENTS, Reference
@@ -17,7 +19,14 @@ DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def databases(sigmasight_postgres: Postgres) -> Iterator[Databases]:
+    """One pair for all of these tests, which only look."""
+    with Databases(sigmasight_postgres) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def planted(databases: Databases) -> list[Planted]:
     return databases.sigma(seed=6).edges(NOW)
 
