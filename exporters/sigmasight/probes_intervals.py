@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-CORE: Mapping[str, float] = MappingProxyType({"batch_runs": 30.0, "batch_now": 60.0})
+CORE: Mapping[str, float] = MappingProxyType(
+    {
+        "batch_runs": 30.0,
+        "batch_now": 60.0,
+        "windows_requests": 120.0,
+        "windows_onboarding": 120.0,
+        "windows_batch": 120.0,
+        "windows_answers": 300.0,
+        "retention": 300.0,
+        "people": 120.0,
+    }
+)
 """The stream batch_runs, and probes, of the source `core`."""
 
-AI: Mapping[str, float] = MappingProxyType({"ratings": 60.0, "annotations": 120.0, "learning": 300.0})
+AI: Mapping[str, float] = MappingProxyType(
+    {"ratings": 60.0, "annotations": 120.0, "windows_tuning": 120.0, "learning": 300.0}
+)
 """Probes of the source `ai`."""
 
 RATINGS: Mapping[str, float] = MappingProxyType({"ratings_by_model": 300.0})

@@ -21,6 +21,14 @@ from exporters.sigmasight import (
     tuning_learning,
     tuning_metrics,
     tuning_ratings,
+    windows_answers,
+    windows_batch,
+    windows_metrics,
+    windows_onboarding,
+    windows_people,
+    windows_requests,
+    windows_retention,
+    windows_tuning,
 )
 
 Pace = Callable[[str], float]
@@ -28,6 +36,7 @@ Pace = Callable[[str], float]
 
 def core_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
     """Of the source `core`."""
+    w = windows_metrics
     return (
         Probe(
             name="batch_now",
@@ -35,12 +44,75 @@ def core_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
             collect=batch_now.collect,
             feeds=(batch_metrics.UNFINISHED_RUNS, batch_metrics.OLDEST_RUNNING, batch_metrics.ODD_ROWS),
         ),
+        Probe(
+            name="windows_requests",
+            interval=interval("windows_requests"),
+            collect=windows_requests.collect,
+            feeds=(
+                w.REQUESTS,
+                w.ERROR_RATIO,
+                w.MEAN_LATENCY,
+                w.LATENCY,
+                w.SAMPLES,
+                w.FIRST_CHUNK,
+                w.TOKEN_SUM,
+                w.TOKEN_MEAN,
+                w.TOOL_CALLS,
+                w.TOOL_CALLERS,
+                w.TOOLS_MEAN,
+                w.LISTED,
+                w.BY_MODEL,
+                w.MODEL_LATENCY,
+                w.MODEL_TOKENS,
+                w.BY_ERROR,
+                w.REQUESTS_COMPUTED,
+            ),
+        ),
+        Probe(
+            name="windows_onboarding",
+            interval=interval("windows_onboarding"),
+            collect=windows_onboarding.collect,
+            feeds=(w.STEP_EVENTS, w.STEP_USERS, w.CONVERSION, w.STEP_ERRORS, w.ONBOARDING_COMPUTED),
+        ),
+        Probe(
+            name="windows_batch",
+            interval=interval("windows_batch"),
+            collect=windows_batch.collect,
+            feeds=(w.BATCH_RUNS, w.BATCH_SUCCESS, w.BATCH_DURATION, w.BATCH_RECENT, w.CONVERSATIONS),
+        ),
+        Probe(
+            name="windows_answers",
+            interval=interval("windows_answers"),
+            collect=windows_answers.collect,
+            feeds=(w.ANSWERS, w.ANSWERS_COMPUTED),
+        ),
+        Probe(
+            name="retention",
+            interval=interval("retention"),
+            collect=windows_retention.collect,
+            feeds=(
+                w.TABLE_ROWS,
+                w.TABLE_COUNTED,
+                w.TABLE_RECENT,
+                w.OVERDUE,
+                w.OLDEST,
+                w.DAYS_PRESENT,
+                w.COVERAGE,
+                w.NEWEST_DAY,
+            ),
+        ),
+        Probe(
+            name="people",
+            interval=interval("people"),
+            collect=windows_people.collect,
+            feeds=(w.USERS, w.WITH_CLERK, w.SIGNED_UP, w.SIGNED_UP_BY_DAY, w.PORTFOLIOS, w.ADMIN_SESSIONS),
+        ),
     )
 
 
 def ai_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
     """Of the source `ai`."""
-    m = tuning_metrics
+    m, w = tuning_metrics, windows_metrics
     return (
         Probe(
             name="ratings",
@@ -60,6 +132,20 @@ def ai_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
                 m.QUEUE,
                 m.OLDEST_PENDING,
                 m.LAST_CHANGE,
+            ),
+        ),
+        Probe(
+            name="windows_tuning",
+            interval=interval("windows_tuning"),
+            collect=windows_tuning.collect,
+            feeds=(
+                w.ANNOTATIONS,
+                w.ANNOTATION_SEVERITY,
+                w.ANNOTATION_STATUS,
+                w.SUGGESTED,
+                w.FEEDBACK,
+                w.POSITIVE,
+                w.FEEDBACK_WITH,
             ),
         ),
         Probe(
