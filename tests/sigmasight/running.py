@@ -21,9 +21,12 @@ EVERY = (*health.METRICS, *SHARED, *METRICS)
 
 
 class Running:
-    """Sources over one state file, read when a test says so. influx: whether points go to an outbox."""
+    """Sources over one state file, read when a test says so.
 
-    def __init__(self, file: Path, *sources: Source[Any], influx: bool = True) -> None:
+    influx: whether points go to an outbox. rebase: the hash key is another than the state file was made with.
+    """
+
+    def __init__(self, file: Path, *sources: Source[Any], influx: bool = True, rebase: bool = False) -> None:
         self.store = SeriesStore(EVERY, newborn_seconds=0)
         self.checkpoint = Checkpoint(file, EVERY, Outbox())
         own = HealthCounters(self.store, self.checkpoint)
@@ -38,7 +41,7 @@ class Running:
             self.links.append((source, connection))
             for stream in source.streams:
                 worker = StreamWorker(source, stream, self.runtime, admission)
-                worker.load(rebase=False)
+                worker.load(rebase=rebase)
                 self.workers.append(worker)
 
     def live(self) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from exporters.core import health
 from exporters.core.contract import Source
 from exporters.readers.postgres_rows import PostgresRows
 from exporters.sigmasight import metrics
+from exporters.sigmasight.sources import sources
 from tests.sigmasight.houses import House
 from tests.sigmasight.running import Running
 
@@ -85,6 +87,29 @@ def test_a_clean_up_amidst_history_doubles_nothing(house: House, tmp_path: Path)
         house.sigma.burst(1)
         running.live()
         assert running.total(metrics.AI_REQUESTS) == counted + 1
+
+
+def test_another_hash_key_is_a_gap_and_doubles_nothing(house: House, tmp_path: Path) -> None:
+    house.sigma.found()
+    house.sigma.backfill(0.9)
+    with closing(Running(tmp_path / "state.db", core(house))) as running:
+        running.live()
+        running.history()
+        house.sigma.tell(house.sigma.company.question())
+        running.live()
+        counted = {metric: running.total(metric) for metric in OWNERS}
+    key = b"another hash key, of 32 bytes or more"
+    (source, _) = sources(house.settings(), key)
+    with closing(Running(tmp_path / "state.db", source, rebase=True)) as running:
+        running.live()
+        assert {metric: running.total(metric) for metric in OWNERS} == counted
+        assert running.total(health.STREAM_GAPS) == len(source.streams)
+        house.sigma.burst(2)
+        running.live()
+        assert running.total(metrics.AI_REQUESTS) == counted[metrics.AI_REQUESTS] + 2
+
+
+OWNERS = (metrics.AI_REQUESTS, metrics.AI_MESSAGES, metrics.ACTIVITY_EVENTS)
 
 
 def test_no_text_and_no_id_gets_anywhere(house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

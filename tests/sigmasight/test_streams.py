@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,6 +19,7 @@ from exporters.core.pseudonym import Pseudonyms
 from exporters.sigmasight import grants, metrics
 from exporters.sigmasight.simulate import IN_KOLKATA, IN_NEW_YORK
 from exporters.sigmasight.tables import READ
+from tests.sigmasight.databases import Databases
 from tests.sigmasight.houses import HASH_KEY, OBSERVER, PASSWORD, House
 from tests.sigmasight.reading import Reader
 from tests.sigmasight.reference import Reference
@@ -335,21 +336,19 @@ def refused(streams: dict[str, Reader]) -> dict[str, str]:
     return found
 
 
-def test_one_database_for_both_is_a_legal_set_up(house: House, databases: Any) -> None:
-    del databases
-    house.databases.core.execute("CREATE TABLE ai_kb_documents (scope varchar(100))")
-    house.databases.core.execute("CREATE TABLE ai_memories (scope varchar(20))")
-    house.databases.core.execute("INSERT INTO ai_memories VALUES ('user')")
-    house.databases.core.execute(f"GRANT SELECT ON ai_kb_documents, ai_memories TO {OBSERVER}".encode())
-    source = house.sources(ai=None)["ai"]
-    connection = source.connect()
-    samples = source.probes[0].collect(connection, datetime.now(UTC))
-    assert {sample.labels[0]: sample.value for sample in samples if sample.metric is metrics.MEMORIES} == {
-        "user": 1,
-        "portfolio": 0,
-        "global": 0,
-    }
-    source.close(connection)
+def test_one_database_for_both_is_a_legal_set_up(one_database: Databases, tmp_path: Path) -> None:
+    with closing(House(one_database, tmp_path)) as house:
+        house.sigma.found()
+        house.sigma.backfill(1)
+        with house.readers(ai=None) as streams:
+            requests = streams["ai_requests"].read()
+        assert requests.total(metrics.AI_REQUESTS) == one_database.number("SELECT count(*) FROM ai_request_metrics") > 0
+        source = house.sources(ai=None)["ai"]
+        connection = source.connect()
+        samples = source.probes[0].collect(connection, datetime.now(UTC))
+        source.close(connection)
+        memories = sum(sample.value for sample in samples if sample.metric is metrics.MEMORIES)
+        assert memories == one_database.number("SELECT count(*) FROM ai_memories") > 0
 
 
 def test_knowledge_and_memories_are_counted_by_scope(house: House) -> None:
