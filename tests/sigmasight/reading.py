@@ -121,3 +121,8 @@ def assert_declared(effects: Effects, stream: Stream[Any, Any, Any]) -> None:
         assert point.measurement.check(point.tags, point.fields)
         assert point.at.utcoffset() is not None
         assert all(point.tags.values()), "an empty tag cannot be written"
+
+
+def numbers(points: list[Point], name: str) -> list[float]:
+    """The values of one field, of the points that have it."""
+    return [float(point.fields[name]) for point in points if name in point.fields]

@@ -6,22 +6,18 @@ import json
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from exporters.core import llm
 from exporters.core.contract import Point
-from exporters.core.errors import SourceDown, StreamError
 from exporters.core.pseudonym import Pseudonyms
-from exporters.sigmasight import grants, metrics
+from exporters.sigmasight import metrics
 from exporters.sigmasight.simulate import IN_KOLKATA, IN_NEW_YORK
-from exporters.sigmasight.tables import READ
 from tests.sigmasight.databases import Databases
-from tests.sigmasight.houses import HASH_KEY, OBSERVER, PASSWORD, House
-from tests.sigmasight.reading import Reader
+from tests.sigmasight.houses import HASH_KEY, House, lived
+from tests.sigmasight.reading import numbers
 from tests.sigmasight.reference import Reference
 
 pytestmark = pytest.mark.servers
@@ -33,15 +29,6 @@ LISTED = """
         CASE WHEN jsonb_typeof(tool_calls) = 'object' AND jsonb_typeof(tool_calls -> 'tools') = 'array'
              THEN tool_calls -> 'tools' ELSE '[]' END) AS tool GROUP BY 1
 """
-
-
-def lived(house: House, days: float = 4) -> datetime:
-    """A past with every odd row, around the moment that is returned."""
-    house.sigma.found()
-    house.sigma.backfill(days)
-    now = datetime.now(UTC)
-    house.sigma.edges(now)
-    return now
 
 
 def asked(house: House, query: str) -> dict[tuple[str, ...], float]:
@@ -127,10 +114,6 @@ def percentile(values: list[float], share: float) -> float:
     return values[low] + (values[min(low + 1, len(values) - 1)] - values[low]) * (place - low)
 
 
-def field(points: list[Point], name: str) -> list[float]:
-    return [float(point.fields[name]) for point in points if name in point.fields]
-
-
 def test_points_give_the_back_ends_numbers_to_the_microsecond(house: House) -> None:
     now = lived(house)
     with house.readers() as streams:
@@ -147,16 +130,16 @@ def assert_requests(points: list[Point], reference: Reference, days: int) -> Non
     told = reference.one("ai_metrics", days=days)
     assert len(points) == told["total_requests"] > 0
     assert sum("error_type" in point.tags for point in points) == told["failed_requests"]
-    latency = field(points, "latency_seconds")
+    latency = numbers(points, "latency_seconds")
     assert sum(latency) / len(latency) * 1000 == pytest.approx(told["avg_latency_ms"], abs=0.0501)
     for name, total in (
         ("input_tokens", "total_input_tokens"),
         ("output_tokens", "total_output_tokens"),
         ("tool_calls", "total_tool_calls"),
     ):
-        assert sum(field(points, name)) == told[total]
+        assert sum(numbers(points, name)) == told[total]
     told = reference.one("ai_latency", days=days)
-    latency = field([point for point in points if "error_type" not in point.tags], "latency_seconds")
+    latency = numbers([point for point in points if "error_type" not in point.tags], "latency_seconds")
     assert len(latency) == told["sample_count"]
     for share in (50, 75, 90, 95, 99):
         assert percentile(latency, share / 100) * 1000 == pytest.approx(told[f"p{share}"], abs=0.0501)
@@ -225,117 +208,6 @@ def test_nothing_is_missed_or_doubled_by_crooked_clocks_and_late_transactions(ho
         assert requests.total(metrics.AI_REQUESTS) == expected
 
 
-def priced(folder: Path, at: datetime) -> Path:
-    """A table whose price changes at this moment."""
-    file = folder / "prices.yml"
-    file.write_text(
-        "currency: USD\nmodels:\n  - model: gpt-5-mini\n    prices:\n"
-        "      - {valid_from: 2000-01-01, input: 0.25, output: 2}\n"
-        f'      - {{valid_from: "{at.isoformat()}", input: 0.3, output: 2.5, currency: EUR}}\n'
-    )
-    return file
-
-
-def test_a_call_costs_what_it_cost_at_its_own_time(house: House, tmp_path: Path) -> None:
-    house.sigma.found()
-    now = datetime.now(UTC)
-    change = now - timedelta(days=2)
-    for offset in (-1, 0, 1):
-        with house.sigma.held_request(
-            created_at=change + timedelta(microseconds=offset), input_tokens=1000, output_tokens=10, total_tokens=1010
-        ):
-            pass
-    house.sigma.backfill(5)
-    house.sigma.edges(now)
-    with house.readers(prices_file=priced(tmp_path, change)) as streams:
-        requests = streams["ai_requests"].read()
-    paid = house.databases.rows(
-        """SELECT created_at >= %(change)s, sum(input_tokens), sum(output_tokens) FROM ai_request_metrics
-           WHERE model = 'gpt-5-mini' GROUP BY 1 ORDER BY 1""",
-        {"change": change},
-    )
-    expected = {}
-    for (_, read, written), (currency, *prices) in zip(
-        paid, (("USD", "0.25", "2"), ("EUR", "0.3", "2.5")), strict=True
-    ):
-        for kind, tokens, price in zip(("input", "output"), (read, written), prices, strict=True):
-            expected["gpt-5-mini", kind, currency] = float(Decimal(price) * tokens / 1_000_000)
-    assert requests.counted(metrics.AI_COST) == pytest.approx(expected)
-    borders = [p for p in requests.points(metrics.AI_REQUEST_POINT) if abs(p.at - change) <= timedelta(microseconds=1)]
-    assert [p.tags["currency"] for p in sorted(borders, key=lambda point: point.at)] == ["USD", "EUR", "EUR"]
-    assert sorted(float(p.fields["cost"]) for p in borders) == pytest.approx([0.00027, 0.000325, 0.000325])
-    spent = sum(field(requests.points(metrics.AI_REQUEST_POINT), "cost"))
-    assert spent == pytest.approx(requests.total(metrics.AI_COST))
-    # A total alone belongs to neither price.
-    assert requests.counted(metrics.AI_UNPRICED) == {("gpt-5-mini", "unsplit", "unsplit"): 77}
-
-
-def test_without_a_price_tokens_are_counted_and_cost_nothing(house: House) -> None:
-    lived(house)
-    with house.readers() as streams:
-        requests = streams["ai_requests"].read()
-    assert requests.counted(metrics.AI_COST) == {}
-    unpriced = requests.counted(metrics.AI_UNPRICED)
-    for kind in ("input", "output"):
-        number = house.databases.number(f"SELECT sum({kind}_tokens) FROM ai_request_metrics")  # noqa: S608
-        assert unpriced["gpt-5-mini", kind, "no_table"] == number
-    assert sum(field(requests.points(metrics.AI_REQUEST_POINT), "unpriced_tokens")) == sum(unpriced.values())
-
-
-def test_the_columns_that_are_read_are_granted(house: House) -> None:
-    for table, columns in READ.items():
-        assert set(columns) <= set(grants.NUMBERS["core"][table])
-    with psycopg.connect(
-        host="127.0.0.1",
-        port=house.databases.server.port,
-        user=OBSERVER,
-        password=PASSWORD,
-        dbname=house.databases.core_name,
-    ) as connection:
-        for column in ("error_message", "conversation_id"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(f"SELECT {column} FROM ai_request_metrics".encode())  # noqa: S608
-            connection.rollback()
-
-
-@pytest.mark.parametrize("table", READ)
-def test_fewer_columns_than_that_do_not_suffice(house: House, table: str) -> None:
-    """What is granted beyond need would be a leak that nobody notices; each column is needed by some stream."""
-    owner = {"ai_request_metrics": "ai_requests", "user_activity_events": "activity", "agent_messages": "ai_messages"}
-    house.sigma.found()
-    house.sigma.burst(1)
-    for column in READ[table]:
-        house.databases.core.execute(f"REVOKE ALL ON {table} FROM {OBSERVER}".encode())
-        rest = ", ".join(other for other in READ[table] if other != column)
-        house.databases.core.execute(f"GRANT SELECT ({rest}) ON {table} TO {OBSERVER}".encode())
-        with house.readers() as streams:
-            failed = refused(streams)
-        if (table, column) == ("ai_request_metrics", "message_id"):
-            assert failed == {}, "nothing is looked up before there is an answer"
-        else:
-            assert failed == {owner[table]: "no_permission"}, column
-
-
-@pytest.mark.parametrize(
-    ("table", "stream"), [("ai_request_metrics", "ai_requests"), ("user_activity_events", "activity")]
-)
-def test_a_missing_table_fails_its_own_stream_alone(house: House, table: str, stream: str) -> None:
-    house.databases.core.execute(f"DROP TABLE {table}".encode())
-    with house.readers() as streams:
-        assert refused(streams) == {stream: "missing"}
-
-
-def refused(streams: dict[str, Reader]) -> dict[str, str]:
-    """Which streams cannot be read, and why."""
-    found = {}
-    for name, reader in streams.items():
-        try:
-            reader.read().read()
-        except StreamError as error:
-            found[name] = str(error.reason)
-    return found
-
-
 def test_one_database_for_both_is_a_legal_set_up(one_database: Databases, tmp_path: Path) -> None:
     with closing(House(one_database, tmp_path)) as house:
         house.sigma.found()
@@ -367,13 +239,3 @@ def test_knowledge_and_memories_are_counted_by_scope(house: House) -> None:
         found["other"] = sum(rows.values()) - sum(found.values())
         assert {scope: samples[metric, scope] for scope in found} == found
         assert all(found.values())
-
-
-def test_the_password_is_read_at_each_connect_and_never_told(house: House) -> None:
-    for source in house.sources().values():
-        source.close(source.connect())
-        (house.folder / "observer").write_text("hunter2")
-        with pytest.raises(SourceDown, match="auth") as failure:
-            source.connect()
-        assert "hunter2" not in str(failure.value)
-        (house.folder / "observer").write_text(PASSWORD)
