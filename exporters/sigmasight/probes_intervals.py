@@ -27,4 +27,10 @@ AI: Mapping[str, float] = MappingProxyType(
 RATINGS: Mapping[str, float] = MappingProxyType({"ratings_by_model": 300.0})
 """Probes of the source `ratings`, which asks both databases."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**CORE, **AI, **RATINGS})
+BACKEND: Mapping[str, float] = MappingProxyType({"health": 30.0})
+"""Probes of the source `backend`."""
+
+LOG: Mapping[str, float] = MappingProxyType({"log": 5.0})
+"""The stream of the source `log`."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**CORE, **AI, **RATINGS, **BACKEND, **LOG})

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Metric
-from exporters.sigmasight import batch_metrics, tuning_metrics, windows_metrics
+from exporters.sigmasight import batch_metrics, health_metrics, tuning_metrics, windows_metrics
 
-METRICS: tuple[Metric, ...] = (*batch_metrics.METRICS, *tuning_metrics.METRICS, *windows_metrics.METRICS)
-MEASUREMENTS: tuple[Measurement, ...] = batch_metrics.MEASUREMENTS
+METRICS: tuple[Metric, ...] = (
+    *batch_metrics.METRICS,
+    *tuning_metrics.METRICS,
+    *windows_metrics.METRICS,
+    *health_metrics.METRICS,
+)
+MEASUREMENTS: tuple[Measurement, ...] = (*batch_metrics.MEASUREMENTS, *health_metrics.MEASUREMENTS)

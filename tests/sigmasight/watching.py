@@ -56,7 +56,7 @@ class Watch:
             self.store,
             own,
             {metric.name: metric for metric in every},
-            {"sigmasight": None},
+            {"sigmasight": None, "sigmasight_text": None},
             now=lambda: self.now or datetime.now(UTC),
         )
         self.connection = connection
@@ -98,10 +98,10 @@ class Watch:
         """What a scrape would see."""
         return self.store.render(openmetrics=False)
 
-    def lines(self) -> list[str]:
+    def lines(self, bucket: str = "sigmasight") -> list[str]:
         """Points that wait to be posted."""
         with self.checkpoint.read() as connection:
-            return [line.line for line in self.outbox.peek(connection, "sigmasight", 100_000, 10**9)]
+            return [line.line for line in self.outbox.peek(connection, bucket, 100_000, 10**9)]
 
     def state(self) -> str:
         """The stream's state as it is stored."""
