@@ -17,7 +17,7 @@ from exporters.core.label import OTHER
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import windows_metrics as m
 from exporters.sigmasight.tuning_metrics import MODE
-from exporters.sigmasight.windows_bounds import ratio, share, start
+from exporters.sigmasight.windows_bounds import affordable, ratio, share, start
 
 _RUNS = """
 SELECT status, count(*), count(*) FILTER (WHERE isfinite(completed_at) AND isfinite(started_at)),
@@ -26,7 +26,7 @@ SELECT status, count(*), count(*) FILTER (WHERE isfinite(completed_at) AND isfin
 FROM public.batch_run_history WHERE created_at >= %(start)s GROUP BY 1
 """
 _NEWEST = "SELECT extract(epoch FROM max(started_at)) FROM public.batch_run_history WHERE started_at < 'infinity'"
-_CONVERSATIONS = "SELECT mode, count(*) FROM public.agent_conversations WHERE created_at >= %(start)s GROUP BY 1"
+_MODES = "SELECT mode, count(*) FROM public.agent_conversations WHERE created_at >= %(start)s GROUP BY 1"
 
 
 def collect(connection: Connection, now: datetime) -> list[Sample]:
@@ -39,17 +39,24 @@ def collect(connection: Connection, now: datetime) -> list[Sample]:
         values = {"start": start(now, days)}
         with reading(connection) as cursor:
             runs = cursor.execute(_RUNS, values).fetchall()
-            modes = cursor.execute(_CONVERSATIONS, values).fetchall()
         samples += _runs(str(days), runs)
-        conversations: Counter[str] = Counter(dict.fromkeys(MODE.values or (), 0))
-        for mode, count in modes:
-            conversations[MODE.clamp(mode)] += count
-        samples += [Sample(m.CONVERSATIONS, count, (str(days), mode)) for mode, count in conversations.items()]
+    with reading(connection) as cursor:
+        windows = affordable(cursor, "agent_conversations", now)
+    for days in windows:
+        with reading(connection) as cursor:
+            samples += _conversations(str(days), cursor.execute(_MODES, {"start": start(now, days)}).fetchall())
     with reading(connection) as cursor:
         ((newest,),) = cursor.execute(_NEWEST).fetchall()
     if newest is not None:
         samples.append(Sample(m.BATCH_RECENT, float(newest)))
     return samples
+
+
+def _conversations(days: str, rows: Sequence[tuple[str, int]]) -> list[Sample]:
+    modes: Counter[str] = Counter(dict.fromkeys(MODE.values or (), 0))
+    for mode, count in rows:
+        modes[MODE.clamp(mode)] += count
+    return [Sample(m.CONVERSATIONS, count, (days, mode)) for mode, count in modes.items()]
 
 
 def _runs(days: str, rows: Sequence[Any]) -> list[Sample]:

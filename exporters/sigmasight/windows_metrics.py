@@ -16,7 +16,7 @@ from exporters.sigmasight import tuning_metrics as tuning
 WINDOWS = (1, 7, 14, 30)
 STEPS = ("register_start", "register_complete", "login_success", "portfolio_start", "portfolio_complete")
 TABLES = ("user_activity_events", "ai_request_metrics", "batch_run_history", "admin_sessions", "daily_metrics")
-WINDOWED = ("ai_request_metrics", "user_activity_events", "agent_messages")
+WINDOWED = ("ai_request_metrics", "user_activity_events", "agent_messages", "agent_conversations")
 STATISTICS = ("p50", "p75", "p90", "p95", "p99", "min", "max")
 
 DAYS = closed("days", "Length of the window: so many times 24 hours.", *(str(days) for days in WINDOWS))
@@ -103,7 +103,9 @@ BATCH_DURATION = gauge("sigmasight_window_batch_duration_mean_seconds", "Mean du
 BATCH_RECENT = gauge(
     "sigmasight_batch_newest_start_timestamp_seconds", "Latest start of any run, future ones included."
 )
-CONVERSATIONS = gauge("sigmasight_window_conversations", "Conversations begun in the window.", (DAYS, tuning.MODE))
+CONVERSATIONS = gauge(
+    "sigmasight_window_conversations", "Conversations begun in the window; absent above 50 000.", (DAYS, tuning.MODE)
+)
 ANSWERS = gauge("sigmasight_window_answers", "Finished answers, by whether they left a row.", (DAYS, ANSWERED))
 ANSWERS_COMPUTED = gauge(
     "sigmasight_window_answers_computed", "1 if the window's numbers are there, 0 if it has too many rows.", (DAYS,)
@@ -126,12 +128,12 @@ FEEDBACK_WITH = gauge(
 
 # Retention and coverage -- probe `retention`
 
-TABLE_ROWS = gauge("sigmasight_table_rows", "Rows; the planner's estimate beyond 100 000.", (TABLE,))
+TABLE_ROWS = gauge("sigmasight_table_rows", "Rows; the planner's estimate beyond 50 000.", (TABLE,))
 TABLE_COUNTED = gauge("sigmasight_table_rows_counted", "1 if the rows were counted, 0 if estimated.", (TABLE,))
 TABLE_RECENT = gauge("sigmasight_table_rows_recent", "Rows of the last 24 hours, and of the future.", (TABLE,))
 OVERDUE = gauge(
     "sigmasight_table_rows_overdue",
-    "Rows that the clean-up would remove: above 30 days old, sessions 7 days after their end; 100 001 at most.",
+    "Rows that the clean-up would remove: above 30 days old, sessions 7 days after their end; 50 001 at most.",
     (TABLE,),
 )
 OLDEST = gauge(

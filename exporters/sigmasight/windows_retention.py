@@ -3,8 +3,8 @@
 Nothing cleans up or aggregates by itself: both happen when a super administrator asks for it. So what the clean-up
 would remove, and which days lack aggregates, is worth an alert.
 
-A table may have millions of rows. No number here needs more than an index probe or 100 000 entries of an index: beyond
-that rows are estimated by the planner's statistics, and those overdue are `more`, shown as 100 001.
+A table may have millions of rows. No number here needs more than an index probe or 50 000 entries of an index: beyond
+that rows are estimated by the planner's statistics, and those overdue are `more`, shown as 50 001.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from exporters.core.contract import Sample
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import windows_metrics as m
 
-MOST = 100_000
+MOST = 50_000
 KEPT = timedelta(days=30)
 SESSIONS_KEPT = timedelta(days=7)
 DAY = timedelta(hours=24)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -193,6 +194,49 @@ def test_a_read_that_could_not_be_stored_is_read_again(house: House, tmp_path: P
         assert runs.shown(m.RUNS) == {}, "nothing shows before it is on disk"
     with batch(house, file) as runs:
         assert sum(runs.live().shown(m.RUNS).values()) == 2
+
+
+def test_runs_that_begin_and_end_in_any_order_while_the_exporter_dies(house: House, tmp_path: Path) -> None:
+    """Starts and ends commit late and crosswise, and each reader lives for a read or two."""
+    rng = random.Random(5)
+    pen, file = house.sigma.pen, tmp_path / "state"
+    house.sigma.tell(nightly(pen))
+    opened: list[str] = []
+    held: list[Any] = []
+    for cycle in range(25):
+        with batch(house, file) as runs:
+            for _ in range(rng.randrange(3)):
+                runs.live()
+            if cycle % 5 == 4:
+                runs.read()
+            for _ in range(rng.randrange(4)):
+                deed = rng.random()
+                if deed < 0.4:
+                    opened.append(f"batch_{cycle}_{rng.random()}")
+                    insert_running(pen, opened[-1], "manual", total=2)
+                elif deed < 0.6 and opened:
+                    finish(pen, opened.pop(rng.randrange(len(opened))), Outcome("completed", 2, 0, JSON_NULL), 1.0)
+                elif deed < 0.8 and opened:
+                    late = house.beside()
+                    late.autocommit = False
+                    late.execute(
+                        "UPDATE batch_run_history SET status = 'failed', completed_at = now() WHERE batch_run_id = %s",
+                        [opened.pop()],
+                    )
+                    held.append(late)
+                elif held:
+                    held.pop(rng.randrange(len(held))).commit()
+                else:
+                    house.sigma.tell(nightly(pen))
+    for late in held:
+        late.commit()
+    with batch(house, file) as runs:
+        runs.read()
+        expected = by_sql(
+            house, f"SELECT {TRIGGER}, {STATUS}, count(*) FROM batch_run_history WHERE {ENDED} GROUP BY 1, 2"
+        )
+        assert runs.shown(m.RUNS) == expected
+        assert {("manual", "completed"), ("manual", "failed")} < set(expected)
 
 
 def test_a_run_whose_end_commits_late_is_found(house: House, tmp_path: Path) -> None:
