@@ -13,6 +13,7 @@ CORE: Mapping[str, float] = MappingProxyType(
         "windows_onboarding": 120.0,
         "windows_batch": 120.0,
         "windows_answers": 300.0,
+        "windows_daily": 300.0,
         "retention": 300.0,
         "people": 120.0,
     }

@@ -23,6 +23,7 @@ from exporters.sigmasight import (
     tuning_ratings,
     windows_answers,
     windows_batch,
+    windows_daily,
     windows_metrics,
     windows_onboarding,
     windows_people,
@@ -85,6 +86,12 @@ def core_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
             interval=interval("windows_answers"),
             collect=windows_answers.collect,
             feeds=(w.ANSWERS, w.ANSWERS_COMPUTED),
+        ),
+        Probe(
+            name="windows_daily",
+            interval=interval("windows_daily"),
+            collect=windows_daily.collect,
+            feeds=(w.DAY_REQUESTS, w.DAY_TOKENS, w.DAY_TOKENS_MEAN, w.DAY_EVENTS),
         ),
         Probe(
             name="retention",

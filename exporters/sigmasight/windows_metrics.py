@@ -15,6 +15,14 @@ from exporters.sigmasight import tuning_metrics as tuning
 
 WINDOWS = (1, 7, 14, 30)
 STEPS = ("register_start", "register_complete", "login_success", "portfolio_start", "portfolio_complete")
+DAILY_EVENTS = (
+    "onboarding.register_start",
+    "onboarding.register_complete",
+    "onboarding.login_success",
+    "onboarding.login_error",
+    "onboarding.portfolio_start",
+    "onboarding.portfolio_complete",
+)
 TABLES = ("user_activity_events", "ai_request_metrics", "batch_run_history", "admin_sessions", "daily_metrics")
 WINDOWED = ("ai_request_metrics", "user_activity_events", "agent_messages", "agent_conversations")
 STATISTICS = ("p50", "p75", "p90", "p95", "p99", "min", "max")
@@ -24,6 +32,7 @@ ROWS = closed("rows", "Which requests: the back end's two averages differ in thi
 STATISTIC = closed("statistic", "Percentile by linear interpolation, or an extreme.", *STATISTICS)
 TOKENS = closed("kind", "Which column.", "input", "output", "total")
 STEP = closed("step", "Step of the onboarding, an event.", *STEPS)
+DAILY_EVENT = closed("event_type", "Kind of onboarding event that the daily table has.", *DAILY_EVENTS)
 RUN_STATUS = closed(
     "status", "How the run ended, or that it says running.", "completed", "failed", "partial", "running"
 )
@@ -111,6 +120,15 @@ ANSWERS_COMPUTED = gauge(
     "sigmasight_window_answers_computed", "1 if the window's numbers are there, 0 if it has too many rows.", (DAYS,)
 )
 
+# Day by day -- probe `windows_daily`
+
+DAY_REQUESTS = gauge("sigmasight_day_requests", "AI requests of a day, UTC.", (DAYS_AGO,))
+DAY_TOKENS = gauge("sigmasight_day_tokens", "Tokens of a day; absent where no row has any.", (DAYS_AGO, TOKENS))
+DAY_TOKENS_MEAN = gauge(
+    "sigmasight_day_tokens_mean", "Tokens per request that has a number of them.", (DAYS_AGO, TOKENS)
+)
+DAY_EVENTS = gauge("sigmasight_day_events", "Onboarding events of a day.", (DAYS_AGO, DAILY_EVENT))
+
 # AI database -- probe `windows_tuning`
 
 ANNOTATIONS = gauge("sigmasight_window_annotations", "Annotations made in the window.", (DAYS, tuning.TYPE))
@@ -162,6 +180,7 @@ METRICS: tuple[Metric, ...] = (
     REQUESTS_COMPUTED,
     STEP_EVENTS, STEP_USERS, CONVERSION, STEP_ERRORS, ONBOARDING_COMPUTED,
     BATCH_RUNS, BATCH_SUCCESS, BATCH_DURATION, BATCH_RECENT, CONVERSATIONS, ANSWERS, ANSWERS_COMPUTED,
+    DAY_REQUESTS, DAY_TOKENS, DAY_TOKENS_MEAN, DAY_EVENTS,
     ANNOTATIONS, ANNOTATION_SEVERITY, ANNOTATION_STATUS, SUGGESTED, FEEDBACK, POSITIVE, FEEDBACK_WITH,
     TABLE_ROWS, TABLE_COUNTED, TABLE_RECENT, OVERDUE, OLDEST, DAYS_PRESENT, COVERAGE, NEWEST_DAY,
     USERS, WITH_CLERK, SIGNED_UP, SIGNED_UP_BY_DAY, PORTFOLIOS, ADMIN_SESSIONS,

@@ -24,6 +24,7 @@ from exporters.sigmasight.simulate import Habits
 from tests.sigmasight.databases import Databases
 from tests.sigmasight.houses import House
 from tests.sigmasight.reference import Reference
+from tests.sigmasight.reference_onboarding import DAILY
 from tests.sigmasight.watching import collected, numbers
 
 pytestmark = pytest.mark.servers
@@ -146,6 +147,25 @@ def test_onboarding(told: Told, days: int) -> None:
     shown = {labels: n for labels, n in numbers(told.samples, m.STEP_ERRORS).items() if labels[0] == str(days)}
     assert shown == errors
     assert errors
+
+
+def test_day_by_day(told: Told) -> None:
+    told.house.databases.core.execute("SET TimeZone = 'UTC'")
+    days = {f"{ago:02}": (told.now.date() - timedelta(days=ago)).isoformat() for ago in range(30)}
+    # A longer window, so that its first day, which is partial, is none of the thirty.
+    requests = {row["day"]: row for row in told.reference.table("ai_tokens_by_day", days=40)}
+    events = {row["day"]: row for row in told.reference.table("onboarding_daily", days=40)}
+    assert len(requests.keys() & days.values()) > 5
+    for ago, day in days.items():
+        row = requests.get(day, {"request_count": 0})
+        assert told.value(m.DAY_REQUESTS, ago) == row["request_count"]
+        for kind in ("input", "output", "total"):
+            assert (told.value(m.DAY_TOKENS, ago, kind) or 0) == row.get(f"{kind}_tokens", 0)
+            if kind != "total":
+                assert told.value(m.DAY_TOKENS_MEAN, ago, kind) == row.get(f"avg_{kind}_tokens")
+        for name, event in DAILY.items():
+            assert told.value(m.DAY_EVENTS, ago, f"onboarding.{event}") == events.get(day, {name: 0})[name]
+    assert sum(numbers(told.samples, m.DAY_EVENTS).values()) > 10
 
 
 @DAYS
