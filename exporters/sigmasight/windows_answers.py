@@ -11,13 +11,13 @@ from datetime import datetime
 from exporters.core.contract import Sample
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import windows_metrics as m
-from exporters.sigmasight.windows_bounds import affordable, computed, start
+from exporters.sigmasight.windows_bounds import MICROSECOND, affordable, computed, start
 
 TABLE = "agent_messages"
 _ANSWERS = """
 SELECT count(*) FILTER (WHERE recorded), count(*) FILTER (WHERE NOT recorded)
 FROM (SELECT EXISTS (SELECT FROM public.ai_request_metrics AS r WHERE r.message_id = a.id) AS recorded
-      FROM public.agent_messages AS a WHERE a.created_at >= %(start)s AND a.created_at <= %(now)s
+      FROM public.agent_messages AS a WHERE a.created_at >= %(start)s AND a.created_at < %(end)s
       AND a.role = 'assistant' AND a.latency_ms IS NOT NULL) AS answers
 """
 
@@ -30,9 +30,13 @@ def collect(connection: Connection, now: datetime) -> list[Sample]:
     with reading(connection) as cursor:
         windows = affordable(cursor, TABLE, now)
     samples = list(computed(m.ANSWERS_COMPUTED, windows))
+    recorded = lost = 0
+    end = now + MICROSECOND
     for days in windows:
+        begin = start(now, days)
         with reading(connection) as cursor:
-            ((recorded, lost),) = cursor.execute(_ANSWERS, {"start": start(now, days), "now": now}).fetchall()
+            ((more_recorded, more_lost),) = cursor.execute(_ANSWERS, {"start": begin, "end": end}).fetchall()
+        recorded, lost, end = recorded + more_recorded, lost + more_lost, begin
         samples.append(Sample(m.ANSWERS, recorded, (str(days), "yes")))
         samples.append(Sample(m.ANSWERS, lost, (str(days), "no")))
     return samples

@@ -4,8 +4,8 @@
     mean duration                                             all rows, and once more those without an error type
     percentiles                                               linear interpolation over successes with a duration
 
-Sums come by model and error type from one scan of the window; the percentiles need another, the tools a third, of the
-rows that list some. Each window is a transaction of its own.
+A window's sums are those of the next shorter one and of the slice between their beginnings, so that no row is added up
+twice and no statement reads more than sixteen days; only the percentiles need all rows of their window.
 """
 
 from __future__ import annotations
@@ -21,11 +21,22 @@ from exporters.core.label import OTHER
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import names
 from exporters.sigmasight import windows_metrics as m
-from exporters.sigmasight.windows_bounds import affordable, computed, mean, ratio, rounded, seconds, share, start
+from exporters.sigmasight.windows_bounds import (
+    MICROSECOND,
+    affordable,
+    computed,
+    mean,
+    ratio,
+    rounded,
+    seconds,
+    share,
+    start,
+)
 
 TABLE = "ai_request_metrics"
 MOST_TOOLS = 20
 _W = "created_at >= %(start)s AND created_at <= %(now)s"
+_SLICE = "created_at >= %(start)s AND created_at < %(end)s"
 _SUMS = f"""
 SELECT model, error_type, count(*), count(total_latency_ms), coalesce(sum(total_latency_ms), 0),
        count(first_token_ms) FILTER (WHERE total_latency_ms IS NOT NULL),
@@ -33,7 +44,7 @@ SELECT model, error_type, count(*), count(total_latency_ms), coalesce(sum(total_
        count(input_tokens), coalesce(sum(input_tokens), 0), count(output_tokens), coalesce(sum(output_tokens), 0),
        count(total_tokens), coalesce(sum(total_tokens), 0),
        coalesce(sum(tool_calls_count), 0), count(*) FILTER (WHERE tool_calls_count > 0)
-FROM public.ai_request_metrics WHERE {_W} GROUP BY 1, 2
+FROM public.ai_request_metrics WHERE {_SLICE} GROUP BY 1, 2
 """  # noqa: S608 - literals of ours
 _PERCENTILES = f"""
 SELECT p[1]::numeric, p[2]::numeric, p[3]::numeric, p[4]::numeric, p[5]::numeric, least::numeric, most::numeric
@@ -44,9 +55,9 @@ FROM (SELECT percentile_cont(ARRAY[0.5, 0.75, 0.9, 0.95, 0.99]) WITHIN GROUP (OR
 _TOOLS = f"""
 SELECT left(coalesce(nullif(tool ->> 'name', ''), 'unknown'), 100), count(*)
 FROM (SELECT tool_calls -> 'tools' AS tools FROM public.ai_request_metrics
-      WHERE {_W} AND jsonb_typeof(tool_calls) = 'object') AS called
+      WHERE {_SLICE} AND jsonb_typeof(tool_calls) = 'object') AS called
 CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(tools) = 'array' THEN tools ELSE '[]' END) AS tool
-GROUP BY 1 ORDER BY 2 DESC, 1
+GROUP BY 1
 """  # noqa: S608 - literals of ours
 
 
@@ -80,12 +91,18 @@ def collect(connection: Connection, now: datetime) -> list[Sample]:
     with reading(connection) as cursor:
         windows = affordable(cursor, TABLE, now)
     samples = list(computed(m.REQUESTS_COMPUTED, windows))
+    groups: list[Group] = []
+    tools: Counter[str] = Counter()
+    end = now + MICROSECOND
     for days in windows:
-        values = {"start": start(now, days), "now": now}
+        slice_ = {"start": start(now, days), "end": end}
+        end = start(now, days)
         with reading(connection) as cursor:
-            groups = [(row[0], row[1], Sums(*row[2:])) for row in cursor.execute(_SUMS, values).fetchall()]
-            ((*statistics,),) = cursor.execute(_PERCENTILES, values).fetchall()
-            tools = cursor.execute(_TOOLS, values).fetchall()
+            groups += [(row[0], row[1], Sums(*row[2:])) for row in cursor.execute(_SUMS, slice_).fetchall()]
+            tools.update(dict(cursor.execute(_TOOLS, slice_).fetchall()))
+        with reading(connection) as cursor:
+            window = {"start": start(now, days), "now": now}
+            ((*statistics,),) = cursor.execute(_PERCENTILES, window).fetchall()
         samples += _window(str(days), groups)
         samples += _statistics(str(days), statistics)
         samples += _tools(str(days), tools)
@@ -140,9 +157,9 @@ def _statistics(days: str, found: Sequence[Any]) -> Iterator[Sample]:
             yield Sample(m.LATENCY, seconds(rounded(value, 1)), (days, statistic))
 
 
-def _tools(days: str, rows: Sequence[tuple[str, int]]) -> Iterator[Sample]:
+def _tools(days: str, called: Counter[str]) -> Iterator[Sample]:
     listed: Counter[str] = Counter()
-    for tool, count in rows:
+    for tool, count in sorted(called.items(), key=lambda one: (-one[1], one[0])):
         known = names.member(tool)
         listed[known if known in listed or len(listed) < MOST_TOOLS else OTHER] += count
     return (Sample(m.LISTED, count, (days, tool)) for tool, count in listed.items())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from exporters.core.contract import Sample
 from exporters.core.metric import Metric
 from exporters.demo.postgres import Postgres
 from exporters.readers.postgres_client import close
+from exporters.sigmasight import metrics as stream_metrics
 from exporters.sigmasight import probes_intervals, tuning_metrics, windows_bounds, windows_retention
 from exporters.sigmasight import windows_metrics as m
 from exporters.sigmasight.databases import connect
+from exporters.sigmasight.intervals import INTERVALS
 from exporters.sigmasight.probes_metrics import METRICS
 from exporters.sigmasight.probes_system import ai_probes, core_probes
 from exporters.sigmasight.simulate import Habits
@@ -265,7 +268,7 @@ def test_people(told: Told) -> None:
     )
 
 
-def test_production_has_no_tokens_and_absent_is_absent(databases: Databases, tmp_path: Any) -> None:
+def test_production_has_no_tokens_and_absent_is_absent(databases: Databases, tmp_path: Path) -> None:
     with closing(House(databases, tmp_path)) as house:
         empty = Told(house, datetime.now(UTC))
         assert empty.value(m.MEAN_LATENCY, 30, "all") is None
@@ -313,6 +316,25 @@ def test_no_text_gets_through(told: Told) -> None:
     shown = repr(told.samples)
     assert len(told.house.canaries) > 20
     assert not [token for token in told.house.canaries.values() if token in shown]
+
+
+def test_one_database_for_both(one_database: Databases, tmp_path: Path) -> None:
+    with closing(House(one_database, tmp_path)) as house:
+        house.sigma.found()
+        now = datetime.now(UTC)
+        house.sigma.edges(now)
+        told = Told(house, now)
+        page = told.reference.one("ai_metrics", days=30)
+        assert told.value(m.REQUESTS, 30, "error") == page["failed_requests"] > 0
+        feedback = told.reference.one("feedback_summary", days=30)
+        assert told.value(m.FEEDBACK, 30, "down") == feedback["down"] > 0
+
+
+def test_names_are_told_apart_from_those_of_the_streams() -> None:
+    names = [metric.name for metric in (*METRICS, *stream_metrics.METRICS)]
+    assert len(names) == len(set(names))
+    for name in INTERVALS.keys() & probes_intervals.INTERVALS.keys():
+        assert INTERVALS[name] == probes_intervals.INTERVALS[name]
 
 
 def test_every_metric_of_a_probe_is_declared_and_has_one_owner() -> None:
