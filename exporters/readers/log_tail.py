@@ -129,18 +129,14 @@ class LogTail:
         any other. But a file that was not there before is a copy of it, or itself with a new name; the oldest is first.
         """
         if place.at >= TELLING:
-            newest_first = range(len(files) - 1, -1, -1)
-            found = [(same, n) for same in (True, False) for n in newest_first if self._has(files[n], place, same=same)]
-            return found[0][1] if found else None
-        rotated_ones = list(enumerate(files[:-1]))
-        known = [file.mark(self._hashed) in place.known for _, file in rotated_ones]
-        found = [(True, n) for n, file in rotated_ones if known[n] and self._has(file, place, same=True)]
-        found += [(False, n) for n, file in rotated_ones if not known[n] and self._has(file, place, same=False)]
-        found += [(True, n) for n in (len(files) - 1,) if files and self._has(files[n], place, same=True)]
-        return found[0][1] if found else None
-
-    def _has(self, file: LogFile, place: LogPlace, *, same: bool) -> bool:
-        return file.has(place, self._hashed, same=same)
+            newest_first = list(enumerate(files))[::-1]
+            wanted = [(n, file, same) for same in (True, False) for n, file in newest_first]
+        else:
+            known = {n: file.mark(self._hashed) in place.known for n, file in enumerate(files[:-1])}
+            wanted = [(n, files[n], True) for n, there in known.items() if there]
+            wanted += [(n, files[n], False) for n, there in known.items() if not there]
+            wanted += [(len(files) - 1, file, True) for file in files[-1:]]
+        return next((n for n, file, same in wanted if file.has(place, self._hashed, same=same)), None)
 
     def _tell(self, file: LogFile, place: LogPlace, *, last: bool) -> tuple[list[bytes], LogPlace, bool]:
         """Lines from a place on, the place after them, and whether there are more.

@@ -29,7 +29,9 @@ ERROR = closed("error_type", "Type of the error, as the back end names it.", *LL
 # HTTP -- probe `health` of the source `backend`
 
 HEALTHY = gauge(
-    "sigmasight_health", "1 if the endpoint answers 200, else 0; `ready` is 0 while caches warm.", (ENDPOINT,)
+    "sigmasight_health",
+    "1 if the endpoint answers 200 within 2 s, else 0; `ready` is 0 while caches warm.",
+    (ENDPOINT,),
 )
 STATUS = gauge("sigmasight_health_http_status", "HTTP status of the last answer; absent without one.", (ENDPOINT,))
 ANSWER_SECONDS = gauge("sigmasight_health_answer_seconds", "How long the last answer took.", (ENDPOINT,))

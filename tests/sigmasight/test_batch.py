@@ -21,7 +21,9 @@ from exporters.sigmasight import batch_metrics as m
 from exporters.sigmasight import batch_now, probes_intervals
 from exporters.sigmasight.batch_calendar import holidays, is_trading_day, nights_missed
 from exporters.sigmasight.batch_events import parse_batch_run
+from exporters.sigmasight.batch_fold import fold_batch_run, initial
 from exporters.sigmasight.batch_stream import batch_runs
+from exporters.sigmasight.batch_view import batch_view
 from exporters.sigmasight.databases import connect
 from exporters.sigmasight.simulate_batch import Outcome, finish, insert_running, nightly, orchestrator, twins, v2
 from exporters.sigmasight.simulate_pen import JSON_NULL
@@ -360,6 +362,56 @@ def test_a_row_as_the_contract_has_it() -> None:
     odd = parse_batch_run(json.dumps({**row, "seconds": -1, "failed": -2, "phases": "", "total": 0}).encode())
     assert odd.odd == ("completed_at", "phase_durations", "failed_jobs")
     assert (odd.seconds, odd.failed) == (None, 0)
+
+
+def remembered(*runs: tuple[str, str, str]) -> dict[str, Any]:
+    """The state after runs of (trigger, status, end), each of a minute."""
+    state = initial()
+    for trigger, status, end in runs:
+        row = {
+            "at": (at(end) - timedelta(minutes=1)).isoformat(),
+            "status": status,
+            "seconds": 60,
+            "total": 1,
+            "completed": 1,
+            "failed": 0,
+            "phases": '{"phase_3_factors": 30}',
+            "facts": json.dumps({"trigger": trigger, "calc_date": end[:10]}),
+        }
+        state, _ = fold_batch_run(state, parse_batch_run(json.dumps(row).encode()))
+    return json.loads(json.dumps(state))  # type: ignore[no-any-return]
+
+
+def test_what_is_remembered_says_now() -> None:
+    state = remembered(
+        ("v2_cron", "completed", "2026-01-12 23:35"),
+        ("v2_cron", "failed", "2026-01-13 23:35"),
+        ("v2_cron", "completed", "2026-01-09 23:35"),
+        ("manual", "other", "2026-01-09 12:00"),
+    )
+    samples = batch_view(state, at("2026-01-15 12:00"))
+    assert numbers(samples, m.LAST_END) == {
+        ("v2_cron", "completed"): at("2026-01-12 23:35").timestamp(),
+        ("v2_cron", "failed"): at("2026-01-13 23:35").timestamp(),
+        ("manual", "other"): at("2026-01-09 12:00").timestamp(),
+    }
+    assert numbers(samples, m.MARKET_DATE) == {("v2_cron",): at("2026-01-12 00:00").timestamp()}, "failed is not done"
+    assert numbers(samples, m.NIGHTS_MISSED) == {("v2_cron",): 1}, (
+        "a failed run is a run, and other kinds have no night"
+    )
+    assert numbers(samples, m.LAST_PHASE) == {("v2_cron", "phase_3_factors"): 30, ("manual", "phase_3_factors"): 30}
+
+
+def test_clocks_that_are_ahead_hide_nothing() -> None:
+    state = remembered(
+        *(("v2_cron", "completed", f"2093-01-{day:02} 23:35") for day in range(1, 4)),
+        ("v2_cron", "completed", "2026-01-13 04:35"),  # 23:35 of the day before, by a clock five hours ahead
+    )
+    samples = batch_view(state, at("2026-01-12 23:40"))
+    assert numbers(samples, m.LAST_END) == {("v2_cron", "completed"): at("2026-01-12 23:40").timestamp()}
+    assert numbers(samples, m.NIGHTS_MISSED) == {("v2_cron",): 0}
+    samples = batch_view(state, at("2026-01-14 02:00"))
+    assert numbers(samples, m.NIGHTS_MISSED) == {("v2_cron",): 1}
 
 
 def at(text: str) -> datetime:

@@ -29,8 +29,8 @@ NOW = datetime(2026, 1, 14, 9, 0, tzinfo=UTC)
 EVERY = {("health",), ("live",), ("ready",), ("status",), ("prerequisites",)}
 
 
-def asked(url: str) -> list[Sample]:
-    source = backend_source("home", url, PACE, limits=Limits(connect=1, whole=0.3))
+def asked(url: str, largest: int = 1000) -> list[Sample]:
+    source = backend_source("home", url, PACE, limits=Limits(connect=1, whole=0.3, largest=largest))
     client = source.connect()
     try:
         return collected(source.probes[0], client, NOW)
@@ -63,13 +63,21 @@ def test_broken_is_not_healthy() -> None:
     assert numbers(samples, m.STATUS) == dict.fromkeys(EVERY, 500)
 
 
-def test_one_that_accepts_and_says_nothing_is_asked_twice_and_no_more() -> None:
+def test_one_that_accepts_and_says_nothing_is_asked_once() -> None:
     with Backend() as backend:
         backend.silent = True
         samples = asked(f"http://127.0.0.1:{backend.port}")
-        assert numbers(samples, m.HEALTHY) == dict.fromkeys(EVERY, 0)
+        assert numbers(samples, m.HEALTHY) == {("live",): 0}
         assert numbers(samples, m.STATUS) == {}
-        assert len(backend.asked) == 2
+        assert backend.asked == ["/health/live"]
+
+
+def test_what_is_no_answer_of_one_endpoint_spares_the_others() -> None:
+    with Backend() as backend:
+        backend.broken = True
+        samples = asked(f"http://127.0.0.1:{backend.port}", largest=3)
+        assert numbers(samples, m.HEALTHY) == dict.fromkeys(EVERY, 0)
+        assert len(backend.asked) == len(EVERY)
 
 
 def test_nobody_is_the_sources_failure() -> None:
@@ -77,7 +85,7 @@ def test_nobody_is_the_sources_failure() -> None:
         asked(f"http://127.0.0.1:{free_port()}")
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         samples = asked(f"http://127.0.0.1:{deaf.getsockname()[1]}")
-    assert numbers(samples, m.HEALTHY) == dict.fromkeys(EVERY, 0)
+    assert numbers(samples, m.HEALTHY) == {("live",): 0}
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://user:secret@host", "host:8000", "http://host?x=1"])
