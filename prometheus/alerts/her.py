@@ -22,7 +22,8 @@ ALERTS: tuple[Alert, ...] = (
         "HerSilent",
         "critical",
         "her",
-        # As of the last look: both times stand still while nobody can look, so blindness changes nothing.
+        # As of the last look: both times stand still while nobody can look, so blindness changes nothing. Both are of
+        # the exporter's clock: what HER's own shows is no sign of its life.
         (_DECISIONS_READ - _HEARTBEAT) > 300,
         "HER ({{ $labels.deployment }}) has stopped: its once-a-minute sign of life is missing.",
         "The scheduler wrote no heartbeat for more than five minutes, though its Redis can be read. An idle HER writes"
@@ -30,6 +31,18 @@ ALERTS: tuple[Alert, ...] = (
         "her-overview",
         # Right after an outage of Redis the newest heartbeat is as old as the outage; the next takes up to a minute.
         wait="2m",
+    ),
+    Alert(
+        "HerClockAstray",
+        "warning",
+        "her",
+        m.CLOCK_OFFSET.over_time("last_over_time", "5m", by=DEPLOYMENT).call("abs") > 60,
+        "HER's clock differs from the exporter's by more than a minute ({{ $labels.deployment }}).",
+        "HER's events stand at the wrong time in InfluxDB, and ages on its pages are wrong by as much. Counters and"
+        " the other alerts do not depend on HER's clock.",
+        "her-overview",
+        # A clock that is being corrected is left in peace.
+        wait="10m",
     ),
     Alert(
         "HerNeverSeen",
