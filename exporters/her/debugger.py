@@ -88,6 +88,8 @@ class DebuggerSource:
             connect=self.connect,
             close=close,
             streams=(),
+            # Without it the list is read at its own pace, and that is all.
+            optional=True,
             probes=(
                 Probe(
                     name="debugger",

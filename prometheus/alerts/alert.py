@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from exporters.core.errors import DeclarationError
-from exporters.core.health import SOURCE_UP
+from exporters.core.health import SOURCE_UP, STREAM, STREAM_UP
 from exporters.core.label import SYSTEM
 from exporters.core.promql import RULE, Expr
 
@@ -31,7 +31,8 @@ class Alert:
 
     system: the watched system it speaks of, empty where the series says so itself. expr: true while it should fire.
     held_by: labels (beside `deployment`) that tell two instances apart; None: blindness does not hold it, because it is
-    about the exporter itself. wait: how long it must be true. dashboard: uid and the question it answers there.
+    about the exporter itself. reads: the streams and probes that own what `expr` asks; while one of them cannot be
+    read, what fired is held. wait: how long it must be true. dashboard: uid and the question it answers there.
     """
 
     name: str
@@ -43,10 +44,14 @@ class Alert:
     dashboard: str
     wait: str = "2m"
     held_by: tuple[str, ...] | None = ()
+    reads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name[:1].isupper() or "_" in self.name:
             msg = f"{self.name}: an alert's name is CamelCase"
+            raise DeclarationError(msg)
+        if (self.held_by is not None) != bool(self.reads):
+            msg = f"{self.name}: what blindness holds names the streams it reads, and nothing else does (reads=…)"
             raise DeclarationError(msg)
         for text in (self.summary, self.description):
             if not text.endswith("."):
@@ -59,13 +64,18 @@ class Alert:
         if self.held_by is None:
             return asked
         by = ", ".join(("deployment", *self.held_by))
-        looked = SOURCE_UP.over_time("max_over_time", "1m", where={SYSTEM: self.system}).equals(1).render(RULE)
+        looked = " and on (deployment) ".join(f"({self._was_read(stream)})" for stream in self.reads)
         # Not for ever: a deployment that was taken out of the configuration takes its alerts along.
         known = SOURCE_UP.over_time("max_over_time", "6h", where={SYSTEM: self.system}).render(RULE)
         # The rule remembers itself: ALERTS is what it said at the last evaluation.
         firing = f'ALERTS{{alertname="{self.name}", alertstate="firing"}}'
         held = f"({firing} unless on (deployment) ({looked})) and on (deployment) {known}"
         return f"({asked})\nor\nmax by ({by}) ({held})"
+
+    def _was_read(self, stream: str) -> str:
+        """Of this stream and no other: another source of the system, or another key of its server, tells nothing."""
+        read = STREAM_UP.over_time("max_over_time", "1m", where={SYSTEM: self.system, STREAM: stream})
+        return read.equals(1).render(RULE)
 
     def rule(self) -> dict[str, Any]:
         """The rule as Prometheus reads it."""

@@ -13,8 +13,10 @@ import yaml
 
 from exporters.core.errors import DeclarationError
 from exporters.core.promql import scalar
+from exporters.registry import SYSTEMS
 from prometheus.alerts import BY_SYSTEM, rule_files
 from prometheus.alerts.alert import Alert
+from tests.contract.rooms import parts
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "prometheus" / "rules"
@@ -105,4 +107,22 @@ def test_the_cases_notice_when_blindness_cures_an_alert(tmp_path: Path) -> None:
 )
 def test_an_alert_refuses_to_be_wrong(name: str, summary: str, complaint: str) -> None:
     with pytest.raises(DeclarationError, match=complaint):
-        Alert(name, "info", "her", scalar(1), summary, "Told.", "her-overview")
+        Alert(name, "info", "her", scalar(1), summary, "Told.", "her-overview", reads=("logs",))
+
+
+@pytest.mark.parametrize(("held_by", "reads"), [((), ()), (None, ("logs",))])
+def test_what_blindness_holds_says_what_it_reads(held_by: tuple[str, ...] | None, reads: tuple[str, ...]) -> None:
+    with pytest.raises(DeclarationError, match="names the streams it reads"):
+        Alert("HerSilent", "info", "her", scalar(1), "It is.", "Told.", "her-overview", held_by=held_by, reads=reads)
+
+
+@each_alert
+def test_it_reads_the_streams_that_own_what_it_asks(system: str, alert: Alert) -> None:
+    if alert.held_by is None:
+        assert not alert.expr.metrics & {metric.name for known in SYSTEMS for metric in known.metrics}, (
+            "made from what a system tells, so blindness must hold it: held_by=…"
+        )
+        return
+    (watched,) = (known for known in SYSTEMS if known.name == system)
+    owners = {name for name, part in parts(watched) if {metric.name for metric in part.feeds} & alert.expr.metrics}
+    assert set(alert.reads) == {name.partition("/")[2] for name in owners}
