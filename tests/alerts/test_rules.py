@@ -16,6 +16,7 @@ from exporters.core.promql import scalar
 from exporters.registry import SYSTEMS
 from prometheus.alerts import BY_SYSTEM, rule_files
 from prometheus.alerts.alert import Alert
+from prometheus.alerts.runbooks import first_steps
 from tests.contract.rooms import parts
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,27 @@ def test_it_has_a_runbook(system: str, alert: Alert) -> None:
 def test_no_runbook_is_left_over() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
     assert set(headings) == {alert.name for _, alert in ALERTS}
+
+
+@each_alert
+def test_its_mail_carries_the_first_steps(system: str, alert: Alert) -> None:
+    (rule,) = (
+        rule
+        for group in yaml.safe_load((RULES / f"{system}.yml").read_text())["groups"]
+        for rule in group["rules"]
+        if rule["alert"] == alert.name
+    )
+    steps = rule["annotations"]["first_steps"]
+    assert re.fullmatch(r"Look: .+ Do: .+", steps)
+    assert "Known: " not in steps
+
+
+def test_a_runbook_that_would_be_taken_for_a_template_is_refused() -> None:
+    assert first_steps("## A\n\nKnown: x.\n\nLook: *HER / Logs*,\nlevel.\n\nDo: `a*b*c`.\n") == {
+        "A": "Look: HER / Logs, level. Do: `a*b*c`."
+    }
+    with pytest.raises(DeclarationError, match="runbook of A"):
+        first_steps("## A\n\nDo: {{ $labels }}.\n")
 
 
 @each_alert
