@@ -123,7 +123,9 @@ def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> T
     prometheus, alertmanager = PurePosixPath("prometheus"), PurePosixPath("alertmanager")
     tree: Tree = {
         prometheus / "prometheus.yml": prometheus_yml(ROOT / "prometheus" / "prometheus.yml", addresses),
-        alertmanager / "alertmanager.yml": alertmanager_yml(ROOT / "prometheus" / "alertmanager.yml", environment),
+        alertmanager / "alertmanager.yml": alertmanager_yml(
+            ROOT / "prometheus" / "alertmanager.yml", {**environment, "SMS_RECEIVER": sms_receiver(options)}
+        ),
     }
     for server in (prometheus, alertmanager):
         tree[server / "web.yml"] = web_yml(server.name, addresses)
@@ -157,6 +159,11 @@ def _address(name: str, given: str) -> str:
         message = f"{name}={given}: an address like https://observatory.example.org:3002/"
         raise ContradictionError(message)
     return given.rstrip("/")
+
+
+def sms_receiver(options: argparse.Namespace) -> str:
+    """Where Alertmanager posts what is to be sent by SMS; empty without the profile."""
+    return f"http://{options.sms}/alerts" if "sms" in split(options.profiles) else ""
 
 
 def split(words: str) -> list[str]:
@@ -209,6 +216,8 @@ def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--alertmanager", default=default("ALERTMANAGER", "alertmanager:9093"), help="host:port")
     parser.add_argument("--grafana", default=default("GRAFANA", LINKS), help="where people reach Grafana, for links")
     parser.add_argument("--runbooks", default=default("RUNBOOKS", ""), help="where people read docs/runbooks.md")
+    parser.add_argument("--profiles", default=default("PROFILES", ""), help="compose profiles that are on")
+    parser.add_argument("--sms", default=default("SMS", "sms:9465"), help="host:port, of the profile sms")
     parser.add_argument("--tls-ca", default=default("TLS_CA", ""), help="certificate authority file; none: plain http")
     return parser
 
