@@ -8,7 +8,7 @@ COPY docker/constraints.txt docker/constraints.txt
 RUN python -m venv /opt/observatory
 # Dependencies first: they change less often than the code, and a layer that did not change is not built again.
 COPY pyproject.toml README.md ./
-RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+RUN python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["sms"], sep="\n")' \
     >/tmp/requirements.txt
 RUN /opt/observatory/bin/pip install --requirement /tmp/requirements.txt
 COPY exporters exporters

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -38,6 +39,9 @@ LINKS = "http://localhost:3002/"
 
 READS = "reads-"
 """How a page's tag begins that names a source it cannot do without."""
+
+RUNBOOKS = "runbook_url: docs/runbooks.md"
+"""How they begin a link to a runbook: a path in the repository, which a mail cannot open."""
 
 Tree = dict[PurePosixPath, bytes]
 """What is to stand under the output directory: relative path -> content."""
@@ -131,26 +135,47 @@ def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> T
     prometheus, alertmanager = PurePosixPath("prometheus"), PurePosixPath("alertmanager")
     tree: Tree = {
         prometheus / "prometheus.yml": prometheus_yml(ROOT / "prometheus" / "prometheus.yml", addresses),
-        alertmanager / "alertmanager.yml": alertmanager_yml(ROOT / "prometheus" / "alertmanager.yml", environment),
+        alertmanager / "alertmanager.yml": alertmanager_yml(
+            ROOT / "prometheus" / "alertmanager.yml", {**environment, "SMS_RECEIVER": sms_receiver(options)}
+        ),
     }
     for server in (prometheus, alertmanager):
         tree[server / "web.yml"] = web_yml(server.name, addresses)
         tree[server / "client.yml"] = client_yml(addresses)
     for rules in choice.files(ROOT / "prometheus" / "rules", "*.yml"):
-        tree[prometheus / "rules" / rules.name] = linked(rules, options.grafana)
+        tree[prometheus / "rules" / rules.name] = linked(rules, options)
     interval, text, tls = duration(config.scrape_interval), options.text == "together", bool(options.tls_ca)
     tree |= grafana_tree(choice, PurePosixPath("grafana"), interval=interval, tls=tls, main=True, text=text)
     tree |= grafana_tree(choice, PurePosixPath("grafana-restricted"), interval=interval, tls=tls, main=False, text=True)
     # In the main one only: what two evaluate comes twice.
     alerting = PurePosixPath("grafana", "provisioning", "alerting")
     for rules in choice.files(PROVISIONING / "alerting", "*.yml"):
-        tree[alerting / rules.name] = linked(rules, options.grafana)
+        tree[alerting / rules.name] = linked(rules, options)
     return tree
 
 
-def linked(rules: Path, grafana: str) -> bytes:
-    """Alert rules, with their links to dashboards leading where people reach Grafana."""
-    return rules.read_bytes().replace(LINKS.encode(), grafana.rstrip("/").encode() + b"/")
+def linked(rules: Path, options: argparse.Namespace) -> bytes:
+    """Alert rules, with their links to dashboards and runbooks leading where people reach them.
+
+    Raises ContradictionError for an address that is none: it would be a dead link in every mail.
+    """
+    text = rules.read_bytes().replace(LINKS.encode(), _address("STACK_GRAFANA", options.grafana).encode() + b"/")
+    if not options.runbooks:
+        return text
+    return text.replace(RUNBOOKS.encode(), f"runbook_url: {_address('STACK_RUNBOOKS', options.runbooks)}".encode())
+
+
+def _address(name: str, given: str) -> str:
+    """An http address without the slash at its end, in letters that need no quotes in YAML."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9._~:/?&=%@\[\]-]+", given):
+        message = f"{name}={given}: an address like https://observatory.example.org:3002/"
+        raise ContradictionError(message)
+    return given.rstrip("/")
+
+
+def sms_receiver(options: argparse.Namespace) -> str:
+    """Where Alertmanager posts what is to be sent by SMS; empty without the profile."""
+    return f"http://{options.sms}/alerts" if "sms" in split(options.profiles) else ""
 
 
 def split(words: str) -> list[str]:
@@ -202,6 +227,9 @@ def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--prometheus", default=default("PROMETHEUS", "prometheus:9090"), help="host:port")
     parser.add_argument("--alertmanager", default=default("ALERTMANAGER", "alertmanager:9093"), help="host:port")
     parser.add_argument("--grafana", default=default("GRAFANA", LINKS), help="where people reach Grafana, for links")
+    parser.add_argument("--runbooks", default=default("RUNBOOKS", ""), help="where people read docs/runbooks.md")
+    parser.add_argument("--profiles", default=default("PROFILES", ""), help="compose profiles that are on")
+    parser.add_argument("--sms", default=default("SMS", "sms:9465"), help="host:port, of the profile sms")
     parser.add_argument("--tls-ca", default=default("TLS_CA", ""), help="certificate authority file; none: plain http")
     return parser
 

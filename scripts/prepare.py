@@ -39,8 +39,12 @@ GIVEN = {
     "her_redis_password": "REDIS_PASSWORD",
     "her_postgres_password": "POSTGRES_PASSWORD",
     "smtp_password": "SMTP_PASSWORD",
+    "sms_urls": "SMS_URLS",
 }
 """File -> the variable that may hold it. Empty where the operator named none: the server asks for no password."""
+
+NOT_INVENTED = frozenset({"sms_urls"})
+"""No server of the demo's own would take a made-up one."""
 
 POSTGRES = {"user": "POSTGRES_USER", "dbname": "POSTGRES_DB", "memory_table": "MEMORY_COLLECTION_NAME"}
 """Key of the section -> HER's own variable."""
@@ -70,7 +74,7 @@ def make_secrets(directory: Path, settings: dict[str, str], *, invent: bool) -> 
     made = [name for name in GENERATED if place(directory / name, generated(name), replace=False)]
     for name, variable in GIVEN.items():
         given = settings.get(variable, "")
-        text = given or (secrets.token_urlsafe(32) if invent else "")
+        text = given or (secrets.token_urlsafe(32) if invent and name not in NOT_INVENTED else "")
         if place(directory / name, text, replace=bool(given)):
             made.append(name)
     return [str(directory / name) for name in made]

@@ -192,7 +192,8 @@ class Source(Generic[C]):
     """One endpoint of one deployment of one system.
 
     connect: opens the connection (raises SourceDown), which carries its own per-command timeout. close: never raises.
-    bells: stream -> bell that another source rings when it has seen news for that stream.
+    bells: stream -> bell that another source rings when it has seen news for that stream. optional: nothing is missing
+    without it, only later; a source that owns a fact is not.
     """
 
     system: str
@@ -203,6 +204,7 @@ class Source(Generic[C]):
     streams: tuple[Stream[C, Any, Any], ...]
     probes: tuple[Probe[C], ...] = ()
     bells: Mapping[str, Bell] = field(default_factory=dict)
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

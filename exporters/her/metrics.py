@@ -108,7 +108,13 @@ DECISIONS = counter(
     start=_USUAL_PAIRS,
 )
 HEARTBEAT_TIME = gauge(
-    "her_heartbeat_timestamp_seconds", "When the scheduler last wrote its once-a-minute sign of life.", lasting=True
+    "her_heartbeat_timestamp_seconds",
+    "When the scheduler last gave its once-a-minute sign of life, by the exporter's clock.",
+    lasting=True,
+)
+CLOCK_OFFSET = gauge(
+    "her_clock_offset_seconds",
+    "HER's clock minus the exporter's, at most one read too low; absent while HER gives no sign of life.",
 )
 STAGE_SECONDS = histogram("her_stage_seconds", "Time HER spent in one stage of a request.", DURATION_EDGES, (lb.STAGE,))
 REPLIES = counter("her_replies_total", "Replies to chat messages, by channel and mode.", (lb.CHANNEL, lb.MODE))
@@ -289,8 +295,9 @@ REDIS_METRICS: tuple[Metric, ...] = (
     JOBS, JOB_SECONDS, JOB_RESULTS, JOB_ERRORS,
     SCHEDULER_STATE_TIME, TASKS, UPCOMING, NEXT_RUN,
     AUTONOMY_USERS, AUTONOMY_ENGAGEMENT, AUTONOMY_INITIATIVE, AUTONOMY_SENT_TODAY, AUTONOMY_TARGET,
-    DECISIONS, HEARTBEAT_TIME, STAGE_SECONDS, REPLIES, REPLY_LANGUAGES, DEBATES, VERIFICATIONS, VERIFIER_CONFIDENCE,
-    AGENT_STEPS, ENGAGEMENT, INITIATIVE, USER_RESPONSE, PROACTIVE, TOOL_CALLS, FAILOVERS, CAPABILITY_PROBES,
+    DECISIONS, HEARTBEAT_TIME, CLOCK_OFFSET,
+    STAGE_SECONDS, REPLIES, REPLY_LANGUAGES, DEBATES, VERIFICATIONS, VERIFIER_CONFIDENCE, AGENT_STEPS,
+    ENGAGEMENT, INITIATIVE, USER_RESPONSE, PROACTIVE, TOOL_CALLS, FAILOVERS, CAPABILITY_PROBES,
     REINFORCEMENT, REINFORCEMENT_REASONS, REINFORCED_TASKS, PROFILES, PROFILE_TRAITS,
     WORKFLOW_EVENTS, REQUESTS, REQUEST_SECONDS, NODE_SECONDS, INTENTS, SELECTIONS, IN_PROGRESS, OLDEST_IN_PROGRESS,
     NODE_RUNNING, TRANSITIONS, TRANSITION_SECONDS, TRANSITION_ERRORS,

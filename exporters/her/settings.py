@@ -106,11 +106,16 @@ class RedisSettings(Section):
 
 
 class WorkflowSettings(Section):
-    """HER's workflow debugger, listened to as a fast path. It has no password; url: of its WebSocket."""
+    """HER's workflow debugger, listened to as a fast path. It has no password and no TLS of its own.
+
+    url: of its WebSocket; wss:// where a proxy before it speaks TLS. ca_file: that proxy's authority, instead of the
+    system's.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(max_length=500)
+    ca_file: Path | None = None
 
     @field_validator("url")
     @classmethod
@@ -121,6 +126,18 @@ class WorkflowSettings(Section):
             msg = f"not {error}"
             raise ValueError(msg) from None
         return url
+
+    @field_validator("ca_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _of_use(self) -> WorkflowSettings:
+        if self.ca_file is not None and not Address.of(self.url).tls:
+            msg = "a ca_file is given, but the url is not wss://"
+            raise ValueError(msg)
+        return self
 
 
 class PostgresSettings(Section):

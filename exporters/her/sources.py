@@ -49,7 +49,8 @@ def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
         streams=tuple(_noted(stream, progress) if stream.name == "workflow" else stream for stream in made.streams),
         bells={"workflow": bell},
     )
-    return (watched, *rows, DebuggerSource(settings, settings.workflow.url, bell, progress).source(SYSTEM_NAME))
+    debugger = DebuggerSource(settings, settings.workflow.url, bell, progress, ca_file=settings.workflow.ca_file)
+    return (watched, *rows, debugger.source(SYSTEM_NAME))
 
 
 def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies) -> Source[redis.Redis]:

@@ -9,10 +9,8 @@ from exporters.her import labels as lb
 from exporters.her import metrics as m
 from prometheus.alerts.alert import Alert
 
-_HER: Where = {SYSTEM: "her"}
-_DECISIONS_READ = health.STREAM_LAST_SUCCESS.over_time(
-    "last_over_time", "5m", by=DEPLOYMENT, where={SYSTEM: "her", health.STREAM: "decisions"}
-)
+_DECISIONS: Where = {SYSTEM: "her", health.STREAM: "decisions"}
+_DECISIONS_READ = health.STREAM_LAST_SUCCESS.over_time("last_over_time", "5m", by=DEPLOYMENT, where=_DECISIONS)
 _HEARTBEAT = m.HEARTBEAT_TIME.over_time("last_over_time", "5m", by=DEPLOYMENT)
 _COMMANDS: Where = {lb.EXECUTION_KIND: "command"}
 _FAILED_COMMANDS: Where = {lb.EXECUTION_KIND: "command", lb.EXECUTION_OUTCOME: Not(("success",))}
@@ -22,7 +20,8 @@ ALERTS: tuple[Alert, ...] = (
         "HerSilent",
         "critical",
         "her",
-        # As of the last look: both times stand still while nobody can look, so blindness changes nothing.
+        # As of the last look: both times stand still while nobody can look, so blindness changes nothing. Both are of
+        # the exporter's clock: what HER's own shows is no sign of its life.
         (_DECISIONS_READ - _HEARTBEAT) > 300,
         "HER ({{ $labels.deployment }}) has stopped: its once-a-minute sign of life is missing.",
         "The scheduler wrote no heartbeat for more than five minutes, though its Redis can be read. An idle HER writes"
@@ -30,12 +29,26 @@ ALERTS: tuple[Alert, ...] = (
         "her-overview",
         # Right after an outage of Redis the newest heartbeat is as old as the outage; the next takes up to a minute.
         wait="2m",
+        reads=("decisions",),
+    ),
+    Alert(
+        "HerClockAstray",
+        "warning",
+        "her",
+        m.CLOCK_OFFSET.over_time("last_over_time", "5m", by=DEPLOYMENT).call("abs") > 60,
+        "HER's clock differs from the exporter's by more than a minute ({{ $labels.deployment }}).",
+        "HER's events stand at the wrong time in InfluxDB, and ages on its pages are wrong by as much. Counters and"
+        " the other alerts do not depend on HER's clock.",
+        "her-overview",
+        # A clock that is being corrected is left in peace.
+        wait="10m",
+        reads=("decisions",),
     ),
     Alert(
         "HerNeverSeen",
         "warning",
         "her",
-        health.SOURCE_UP.over_time("max_over_time", "5m", by=DEPLOYMENT, where=_HER)
+        health.STREAM_UP.over_time("max_over_time", "5m", by=DEPLOYMENT, where=_DECISIONS)
         .equals(1)
         .unless(_HEARTBEAT, on=("deployment",)),
         "No sign of HER in the Redis of {{ $labels.deployment }}.",
@@ -43,6 +56,7 @@ ALERTS: tuple[Alert, ...] = (
         " number, or a HER that has not started yet.",
         "observatory-health",
         wait="15m",
+        reads=("decisions",),
     ),
     Alert(
         "HerSandboxFailing",
@@ -55,6 +69,7 @@ ALERTS: tuple[Alert, ...] = (
         "Of at least five commands in a quarter of an hour, more than half failed. Writing and removing scripts is not"
         " counted.",
         "her-executors",
+        reads=("executions",),
     ),
     Alert(
         "HerJobsFailing",
@@ -65,6 +80,7 @@ ALERTS: tuple[Alert, ...] = (
         "At least two runs of this type failed within half an hour.",
         "her-jobs",
         held_by=("type",),
+        reads=("jobs",),
     ),
     Alert(
         "HerReminderFailed",
@@ -76,6 +92,7 @@ ALERTS: tuple[Alert, ...] = (
         "her-jobs",
         wait="0m",
         held_by=("reason",),
+        reads=("jobs",),
     ),
     Alert(
         "HerMcpServerFailed",
@@ -86,6 +103,7 @@ ALERTS: tuple[Alert, ...] = (
         "At HER's last start this MCP server failed; its tools are missing until HER is started again.",
         "her-overview",
         held_by=("server",),
+        reads=("capabilities",),
     ),
     Alert(
         "HerErrorsInLog",
@@ -95,6 +113,7 @@ ALERTS: tuple[Alert, ...] = (
         "HER logs errors at an unusual rate ({{ $labels.deployment }}).",
         "More than ten lines of level ERROR or CRITICAL within ten minutes.",
         "her-logs",
+        reads=("logs",),
     ),
     Alert(
         "HerRequestsFailing",
@@ -106,5 +125,6 @@ ALERTS: tuple[Alert, ...] = (
         "More than a quarter of the requests to HER end in an error ({{ $labels.deployment }}).",
         "Of at least four requests in a quarter of an hour. Look at the model provider first.",
         "her-traffic",
+        reads=("workflow",),
     ),
 )

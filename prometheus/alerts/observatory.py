@@ -12,6 +12,10 @@ _SOURCE = (DEPLOYMENT, SYSTEM, health.SOURCE)
 _STREAM = (*_SOURCE, health.STREAM)
 _EXPORTER_GONE = Expr(lambda _: 'up{job="observatory"} == 0 or absent(up{job="observatory"})', frozenset(), whole=False)
 
+_BLIND = health.SOURCE_UP.over_time("max_over_time", "1m", by=_SOURCE).equals(0)
+_OPTIONAL = health.SOURCE_OPTIONAL.over_time("max_over_time", "5m", by=_SOURCE).equals(1)
+_NAMES = tuple(label.name for label in _SOURCE)
+
 ALERTS: tuple[Alert, ...] = (
     Alert(
         "ObservatoryExporterDown",
@@ -27,11 +31,24 @@ ALERTS: tuple[Alert, ...] = (
         "ObservatorySourceBlind",
         "critical",
         "",
-        health.SOURCE_UP.over_time("max_over_time", "1m", by=_SOURCE).equals(0),
+        _BLIND.unless(_OPTIONAL, on=_NAMES),
         "Cannot read {{ $labels.source }} of {{ $labels.system }} ({{ $labels.deployment }}).",
         "Refused, hanging, or the password is wrong; the exporter's landing page says which. What this source tells is"
         " unknown until then, neither good nor bad.",
         "observatory-health",
+        held_by=None,
+    ),
+    # Not "Blind": Alertmanager holds back what such an alert leaves unknown, and here nothing is.
+    Alert(
+        "ObservatoryOptionalSourceAway",
+        "warning",
+        "",
+        _BLIND.both(_OPTIONAL, on=_NAMES),
+        "{{ $labels.source }} of {{ $labels.system }} does not answer; nothing is missing ({{ $labels.deployment }}).",
+        "It only shortens the wait for what is read elsewhere anyway. Switched off for good? Then take it out of the"
+        " configuration; the exporter's landing page says what it answers.",
+        "observatory-health",
+        wait="10m",
         held_by=None,
     ),
     Alert(

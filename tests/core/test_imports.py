@@ -28,6 +28,7 @@ HEAVY = {
     "prometheus": "the running program never knows an alert",
     "pynvml": "it loads the graphics driver's library",
     "aiosmtpd": "the mail sink belongs to the demo",
+    "apprise": "a program of its own sends short messages",
     "exporters.demo.process": "serving starts no servers",
     "tests": "tests are not installed",
 }
@@ -111,7 +112,7 @@ def outside(importer: str, *allowed: str) -> list[str]:
 def test_the_rooms_are_the_ones_this_page_knows() -> None:
     """A new package below exporters needs a rule here; a module there is a program."""
     packages = {path.parent.name for path in (ROOT / "exporters").glob("*/__init__.py")}
-    assert packages == {"core", "readers", "demo", *NAMES}
+    assert packages == {"core", "readers", "demo", "sms", *NAMES}
 
 
 def test_core_knows_nobody() -> None:
@@ -120,6 +121,10 @@ def test_core_knows_nobody() -> None:
 
 def test_readers_know_core_alone() -> None:
     assert outside("readers", "core") == []
+
+
+def test_short_messages_know_core_alone() -> None:
+    assert outside("sms", "core") == []
 
 
 @pytest.mark.parametrize("system", NAMES)

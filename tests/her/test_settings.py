@@ -224,6 +224,16 @@ def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
     assert "hunter2" not in str(refused.value)
 
 
+def test_the_authority_of_a_debugger_behind_tls(tmp_path: Path) -> None:
+    file = tmp_path / "ca.crt"
+    with pytest.raises(ValidationError, match="no such file"):
+        WorkflowSettings(url="wss://her/ws/workflow", ca_file=file)
+    file.write_text("certificate")
+    assert WorkflowSettings(url="wss://her/ws/workflow", ca_file=file).ca_file == file
+    with pytest.raises(ValidationError, match="the url is not wss://"):
+        WorkflowSettings(url="ws://her/ws/workflow", ca_file=file)
+
+
 POSTGRES = {"host": "127.0.0.1", "user": "observer"}
 
 

@@ -150,6 +150,9 @@ def test_every_metric_of_her_lives_when_her_does_everything(house: House) -> Non
     tell_everything(her)
     for reader in streams.values():
         reader.read()
+    # Her clock is known by a second sign of life, when the first has been read.
+    her.heartbeat()
+    streams["decisions"].read()
     # HER keeps the users it lists for a minute, and lists none after a start.
     clock.forward(61)
     her.publish_scheduler_state(throttled=False)

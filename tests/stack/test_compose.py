@@ -83,6 +83,33 @@ def test_a_published_port_can_be_opened_by_configuration() -> None:
     assert opened["grafana"]["ports"] == ["0.0.0.0:443:3000"]
 
 
+@pytest.mark.parametrize(
+    ("given", "grafana", "prometheus"),
+    [
+        ({}, "http://localhost:3002/", "http://localhost:9090"),
+        (
+            {"PUBLIC_HOST": "o.example.org", "GRAFANA_PORT": "80"},
+            "http://o.example.org:80/",
+            "http://o.example.org:9090",
+        ),
+        (
+            {"PUBLIC_HOST": "o.example.org", "GRAFANA_ROOT_URL": "https://proxy/g/"},
+            "https://proxy/g/",
+            "http://o.example.org:9090",
+        ),
+    ],
+)
+def test_one_name_reaches_every_link(given: dict[str, str], grafana: str, prometheus: str) -> None:
+    made = services(environment=given)
+    assert made["grafana"]["environment"]["GF_SERVER_ROOT_URL"] == grafana
+    assert made["layout"]["environment"]["STACK_GRAFANA"] == grafana
+    assert f"--web.external-url={prometheus}" in made["prometheus"]["command"]
+    assert f"--web.external-url={prometheus.replace('9090', '9093')}" in made["alertmanager"]["command"]
+    assert services("docker-compose.tls.yml", {"PUBLIC_HOST": "o"})["layout"]["environment"]["STACK_GRAFANA"] == (
+        "https://o:3002/"
+    )
+
+
 def test_no_two_services_publish_one_port() -> None:
     published = [port.rsplit(":", 1)[0] for service in SERVICES.values() for port in service.get("ports", ())]
     assert sorted(published) == sorted(set(published))

@@ -143,6 +143,24 @@ def test_alerts_link_to_where_people_reach_grafana(checkout: Checkout, place: st
         assert checkout.document(file) == {"dashboard": expected}
 
 
+def test_a_runbook_is_linked_where_people_can_read_it(checkout: Checkout) -> None:
+    file = "prometheus/rules/her.yml"
+    (checkout.folder / file).write_text("runbook_url: docs/runbooks.md#hersilent\n")
+    checkout.lay_out()
+    assert checkout.document(file) == {"runbook_url": "docs/runbooks.md#hersilent"}
+    checkout.lay_out(environment={"STACK_RUNBOOKS": "https://git.example.org/o/docs/runbooks.md"})
+    assert checkout.document(file) == {"runbook_url": "https://git.example.org/o/docs/runbooks.md#hersilent"}
+
+
+@pytest.mark.parametrize("setting", ["STACK_GRAFANA", "STACK_RUNBOOKS"])
+@pytest.mark.parametrize("address", ["observatory.example.org", "https://o.example.org/ #x", "javascript:alert(1)"])
+def test_an_address_that_is_none_is_refused(checkout: Checkout, setting: str, address: str) -> None:
+    told = checkout.lay_out(environment={setting: address}, check=False)
+    assert told.returncode == 2
+    assert f"{setting}={address}: an address like https://" in told.stderr
+    assert not checkout.out.exists()
+
+
 @pytest.mark.parametrize("seconds", [0.5, 5, 15, 60])
 @pytest.mark.parametrize("tls", ["", "/run/secrets/tls_ca"])
 def test_promtool_accepts_it(checkout: Checkout, seconds: float, tls: str) -> None:

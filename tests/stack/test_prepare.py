@@ -90,7 +90,7 @@ def test_two_runs_at_once_agree(tmp_path: Path) -> None:
 
 def test_nothing_it_prints_is_a_secret(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\n"
+        "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\nSMS_URLS=sms-canary\n"
         "POSTGRES_HOST=her.example.org\nPOSTGRES_PASSWORD=postgres-canary\n"
     )
     run = prepare(tmp_path)

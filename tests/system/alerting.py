@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pytest
@@ -30,12 +31,19 @@ _AGE = re.compile(r"> 300\b")
 
 @contextmanager
 def alerting(
-    folder: Path, exporter: Exporter, sink: MailSink, *, waits: float = 1, windows: float = 1
+    folder: Path,
+    exporter: Exporter,
+    sink: MailSink,
+    *,
+    waits: float = 1,
+    windows: float = 1,
+    links: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Prometheus, Alertmanager]]:
     """Both servers, watching the exporter and mailing to the sink.
 
     waits: divides how long an alert must hold before it fires. windows: divides the ranges in its expression and its
-    threshold of age. Alertmanager waits a second where it waits half a minute or more.
+    threshold of age. links: grafana, runbooks, as scripts/layout.py takes them. Alertmanager waits a second where it
+    waits half a minute or more.
     """
     stack = folder / "stack"
     prometheus_port, alertmanager_port = free_port(), free_port()
@@ -46,6 +54,7 @@ def alerting(
         exporters=f"127.0.0.1:{exporter.port}",
         prometheus=f"127.0.0.1:{prometheus_port}",
         alertmanager=f"127.0.0.1:{alertmanager_port}",
+        **links,
     )
     for rules in (stack / "prometheus" / "rules").glob("*.yml"):
         rules.write_text(yaml.safe_dump(_quicker(yaml.safe_load(rules.read_text()), waits, windows)))
