@@ -46,6 +46,11 @@ class Dashboard:
     system: str
     json: Mapping[str, Any]
 
+    @property
+    def reads(self) -> set[str]:
+        """Sources without which it is not mounted: its tags `reads-<source>`."""
+        return {tag.removeprefix("reads-") for tag in self.json.get("tags", ()) if tag.startswith("reads-")}
+
 
 def generated(root: Path | None = None) -> list[Dashboard]:
     """Every generated dashboard: of the installed package, or below `root`/grafana/dashboards/generated."""
@@ -65,12 +70,14 @@ def generated(root: Path | None = None) -> list[Dashboard]:
 def inspect(
     dashboards: Sequence[Dashboard], prometheus: Prometheus, influxdb: InfluxDB | None, when: Range
 ) -> Iterator[Finding]:
-    """What every panel and every variable shows. Dashboards of systems that nobody watches are left out."""
+    """What every panel and every variable shows. Dashboards of systems or sources that nobody watches are left out."""
     from exporters.registry import SYSTEMS
 
     unwatched = {system.name for system in SYSTEMS} - prometheus.systems()
     for dashboard in dashboards:
-        if dashboard.system not in unwatched:
+        if dashboard.system in unwatched:
+            continue
+        if not dashboard.reads or dashboard.reads <= prometheus.sources(dashboard.system):
             yield from _inspect(dashboard.json, prometheus, influxdb, when)
 
 

@@ -66,6 +66,10 @@ class Prometheus:
         """Names of the systems that any exporter watches."""
         return set(self._get("label/system/values", {"match[]": "observatory_source_up"}))
 
+    def sources(self, system: str) -> set[str]:
+        """Names of the sources of a system that any exporter watches."""
+        return set(self._get("label/source/values", {"match[]": f'observatory_source_up{{system="{system}"}}'}))
+
     @cached_property
     def scrape_seconds(self) -> float:
         """The interval at which exporters are scraped, 15 if none is."""

@@ -36,6 +36,9 @@ PAGES = ROOT / "grafana" / "dashboards" / "generated"
 LINKS = "http://localhost:3002/"
 """How the generated rules begin a link to a dashboard."""
 
+READS = "reads-"
+"""How a page's tag begins that names a source it cannot do without."""
+
 Tree = dict[PurePosixPath, bytes]
 """What is to stand under the output directory: relative path -> content."""
 
@@ -47,8 +50,11 @@ class Choice:
     (`home`, `observatory`, `notify`) belongs to everybody.
     """
 
-    def __init__(self, configured: frozenset[str], known: frozenset[str]) -> None:
+    def __init__(
+        self, configured: frozenset[str], known: frozenset[str], sources: Mapping[str, frozenset[str]]
+    ) -> None:
         self._left_out = known - configured
+        self._sources = sources
 
     def files(self, folder: Path, pattern: str) -> Iterator[Path]:
         """The chosen files of a folder, in the order of their names."""
@@ -59,8 +65,14 @@ class Choice:
     def pages(self, kind: str) -> Iterator[Path]:
         """The chosen dashboards below generated/<kind>/<folder>/."""
         for path in sorted((PAGES / kind).glob("*/*.json")):
-            if path.parent.name not in self._left_out:
+            if path.parent.name not in self._left_out and self._has_what_it_reads(path):
                 yield path
+
+    def _has_what_it_reads(self, page: Path) -> bool:
+        """Whether the system's sources are watched that the page's tags name: `reads-postgres`."""
+        tags = json.loads(page.read_bytes()).get("tags", ())
+        wanted = {tag.removeprefix(READS) for tag in tags if tag.startswith(READS)}
+        return wanted <= self._sources.get(page.parent.name, frozenset())
 
 
 def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool, main: bool, text: bool) -> Tree:
@@ -108,7 +120,7 @@ def home_page(*, main: bool) -> bytes:
 def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> Tree:
     """Every file of the stack. Raises ContradictionError before anything is written."""
     config = watched(options.config)
-    choice = Choice(config.systems, known_systems())
+    choice = Choice(config.systems, known_systems(), config.sources)
     addresses = Addresses(
         exporters=tuple(split(options.exporters)),
         prometheus=options.prometheus,

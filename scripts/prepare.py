@@ -35,13 +35,25 @@ GENERATED = (
 )
 """Random, 256 bits each."""
 
-GIVEN = {"her_redis_password": "REDIS_PASSWORD", "smtp_password": "SMTP_PASSWORD"}
+GIVEN = {
+    "her_redis_password": "REDIS_PASSWORD",
+    "her_postgres_password": "POSTGRES_PASSWORD",
+    "smtp_password": "SMTP_PASSWORD",
+}
 """File -> the variable that may hold it. Empty where the operator named none: the server asks for no password."""
 
-WORDS = ("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", *GIVEN.values())
+POSTGRES = {"user": "POSTGRES_USER", "dbname": "POSTGRES_DB", "memory_table": "MEMORY_COLLECTION_NAME"}
+"""Key of the section -> HER's own variable."""
+
+WORDS = (
+    *("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "POSTGRES_HOST", "POSTGRES_PORT"),
+    *POSTGRES.values(),
+    *GIVEN.values(),
+)
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "observatory.example.yml"
 REDIS_OF_EXAMPLE = re.compile(r"redis: \{host: .*\}")
+POSTGRES_OF_EXAMPLE = re.compile(r"# postgres: \{host: .*\}")
 
 OWNER_ONLY = 0o700
 READABLE = 0o444
@@ -99,10 +111,11 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
 
     Raises SystemExit with what to do when there is neither.
     """
-    host, port = settings.get("REDIS_HOST", ""), settings.get("REDIS_PORT", "") or "6379"
+    host = settings.get("REDIS_HOST", "")
     if path.exists():
-        if host and host not in path.read_text(encoding="utf-8"):
-            print(f"prepare: {path} is what counts, and it does not name REDIS_HOST={host}", file=sys.stderr)
+        for name in ("REDIS_HOST", "POSTGRES_HOST"):
+            if settings.get(name) and settings[name] not in path.read_text(encoding="utf-8"):
+                print(f"prepare: {path} is what counts, and it does not name {name}={settings[name]}", file=sys.stderr)
         return False
     if not host:
         message = (
@@ -110,10 +123,7 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
             f"or copy observatory.example.yml to {path} and say there what to watch."
         )
         raise SystemExit(message)
-    if not port.isdigit() or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
-        message = f"prepare: REDIS_HOST={host} REDIS_PORT={port}: a host name or address, and a number"
-        raise SystemExit(message)
-    redis: dict[str, str | int] = {"host": host, "port": int(port)}
+    redis = address(settings, "REDIS_HOST", "REDIS_PORT", "6379")
     if settings.get("REDIS_USERNAME"):
         redis["username"] = settings["REDIS_USERNAME"]
     if settings.get("REDIS_PASSWORD"):
@@ -121,10 +131,26 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
         redis["password_file"] = "/run/secrets/her_redis_password"  # noqa: S105 - a path
     example = EXAMPLE.read_text(encoding="utf-8")
     # JSON is YAML, and quotes what needs it.
-    path.write_text(REDIS_OF_EXAMPLE.sub(lambda _: f"redis: {json.dumps(redis)}", example, count=1), encoding="utf-8")
+    made = REDIS_OF_EXAMPLE.sub(lambda _: f"redis: {json.dumps(redis)}", example, count=1)
+    if settings.get("POSTGRES_HOST"):
+        postgres = address(settings, "POSTGRES_HOST", "POSTGRES_PORT", "5432") | {"user": "her"}
+        postgres |= {key: settings[name] for key, name in POSTGRES.items() if settings.get(name)}
+        if settings.get("POSTGRES_PASSWORD"):
+            postgres["password_file"] = "/run/secrets/her_postgres_password"  # noqa: S105 - a path
+        made = POSTGRES_OF_EXAMPLE.sub(lambda _: f"postgres: {json.dumps(postgres)}", made, count=1)
+    path.write_text(made, encoding="utf-8")
     # A container's user reads it; it names password files and holds no password.
     path.chmod(0o644)
     return True
+
+
+def address(settings: dict[str, str], named: str, numbered: str, otherwise: str) -> dict[str, str | int]:
+    """Where a server is, by its two variables. Raises SystemExit for what is no host and no port."""
+    host, port = settings.get(named, ""), settings.get(numbered, "") or otherwise
+    if not port.isdigit() or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+        message = f"prepare: {named}={host} {numbered}={port}: a host name or address, and a number"
+        raise SystemExit(message)
+    return {"host": host, "port": int(port)}
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ quietly() {
 . scripts/packages.sh
 
 case ${1:-} in
-  demo) packages=(redis-server prometheus prometheus-alertmanager); extras=demo ;;
+  demo) packages=(redis-server postgresql prometheus prometheus-alertmanager); extras=demo ;;
   test)
     packages=(redis-server prometheus prometheus-alertmanager victoria-metrics postgresql chromium fonts-dejavu-core)
     extras=demo,test ;;

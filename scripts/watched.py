@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,8 @@ class ContradictionError(Exception):
 class Watched:
     """What the stack depends on in observatory.yml. systems: their names. scrape_interval: seconds.
 
+    sources: by system, what any of its deployments says something about (`redis`, `postgres`).
+
     The defaults are those of the exporter's own settings.
     """
 
@@ -24,6 +27,7 @@ class Watched:
     scrape_interval: float
     retention_days: float
     text_retention_days: float
+    sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def watched(config: Path) -> Watched:
@@ -61,7 +65,14 @@ def watched(config: Path) -> Watched:
         scrape_interval=positive(document, "scrape_interval_seconds", 15),
         retention_days=positive(influxdb, "retention_days", 30),
         text_retention_days=positive(influxdb, "text_retention_days", 30),
+        sources={name: _said(systems[name]) for name in names},
     )
+
+
+def _said(deployments: object) -> frozenset[str]:
+    """The keys that any deployment gives a value to."""
+    given = deployments if isinstance(deployments, list) else [deployments]
+    return frozenset(str(key) for one in given if isinstance(one, dict) for key, value in one.items() if value)
 
 
 def known_systems() -> frozenset[str]:

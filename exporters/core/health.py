@@ -53,8 +53,6 @@ def _own(
     return Metric(name, help, kind, labels, edges, unused=unused)
 
 
-_OF_TABLES = "Told by streams that read tables; no registered system has one yet."
-
 SOURCE_UP = _own("observatory_source_up", "1 if the last attempt reached the source, 0 if not.", Kind.GAUGE, _SOURCE)
 SOURCE_LAST_SUCCESS = _own(
     "observatory_source_last_success_timestamp_seconds", "When the source was last reached.", Kind.GAUGE, _SOURCE
@@ -92,21 +90,19 @@ STREAM_ERRORS = _own(
 )  # fmt: skip
 STREAM_LATE = _own(
     "observatory_stream_late_total", "Records only the wider look back found: committed long after their own time.",
-    Kind.COUNTER, _STREAM, unused=_OF_TABLES,
+    Kind.COUNTER, _STREAM,
 )  # fmt: skip
 STREAM_PENDING = _own(
     "observatory_stream_pending_rows",
     "Rows that each read must look at again, because a transaction is open in the database or was just now.",
     Kind.GAUGE,
     _STREAM,
-    unused=_OF_TABLES,
 )
 STREAM_HISTORY = _own(
     "observatory_stream_history_left",
     "1 while older records than the first read remain to be read, 0 once all are.",
     Kind.GAUGE,
     _STREAM,
-    unused=_OF_TABLES,
 )
 STREAM_LAG = _own(
     "observatory_stream_lag_seconds",

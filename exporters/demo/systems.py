@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from exporters.demo.her_database import her_database
 from exporters.demo.ports import LOOPBACK
 from exporters.demo.process import Server
 from exporters.demo.redis import Redis
 from exporters.demo.stage import Stage
 
 DEPLOYMENT = "demo"
+SOON = 15
+"""Seconds between looks at what changes seldom: nobody watches a demo for five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ Deployments = list[dict[str, Any]]
 
 
 def her(stage: Stage, invention: Invention) -> Deployments:
-    """An assistant in a Redis of its own."""
+    """An assistant in a Redis of its own, and in a PostgreSQL where one is installed."""
     password_file = stage.secret_file("her_redis_password")
     folder = stage.folder / "her"
     again = (folder / "redis" / "appendonlydir").exists()
@@ -38,6 +41,7 @@ def her(stage: Stage, invention: Invention) -> Deployments:
     # It keeps every write, so that a demo that is continued finds the lists where it left them.
     redis = Redis(folder / "redis", port, password_file=password_file, appendonly=True, name="HER's Redis")
     stage.start(redis, address=redis.address, purpose="what an invented HER leaves behind")
+    database = her_database(stage)
     debugger = stage.port(8081, "HER's workflow debugger")
     log = folder / "simulator.log"
     simulator = Server(
@@ -46,6 +50,7 @@ def her(stage: Stage, invention: Invention) -> Deployments:
             *(sys.executable, "-m", "exporters.her.simulate"),
             *("--redis.host", LOOPBACK, "--redis.port", str(port), "--redis.password-file", password_file),
             *("--debugger.host", LOOPBACK, "--debugger.port", str(debugger)),
+            *(database.for_simulator if database else ()),
             # History comes before anything else or not at all.
             *("--backfill-hours", str(0 if again else invention.history_hours)),
         ],
@@ -54,10 +59,11 @@ def her(stage: Stage, invention: Invention) -> Deployments:
         # faster than life does, and the exporter would rightly report entries as lost.
         ready=lambda: "HER writes to" in log.read_text(errors="replace"),
     )
-    stage.start(simulator, address="-", purpose="lives, and writes to that Redis")
+    stage.start(simulator, address="-", purpose="lives, and writes to both" if database else "lives, and writes to it")
     return [
         {
             "deployment": DEPLOYMENT,
+            **({"postgres": database.settings, "intervals": {"memory": SOON, "known_users": SOON}} if database else {}),
             "redis": {"host": LOOPBACK, "port": port, "password_file": str(password_file)},
             "workflow": {"url": f"ws://{LOOPBACK}:{debugger}/ws/workflow"},
             # Nobody stands behind these texts.

@@ -1,4 +1,4 @@
-"""How often each stream and probe of HER's Redis is read, in seconds.
+"""How often each stream and probe of HER is read, in seconds.
 
 A capped list must be read before it has turned over: at most cap / (2 x peak rate). What that allows:
 
@@ -12,6 +12,8 @@ A capped list must be read before it has turned over: at most cap / (2 x peak ra
 | workflow | 2000 | 5 | 200; an agent request writes 20 |
 
 An unchanged list costs 40 microseconds, so reading often costs Redis nothing.
+
+Tables lose nothing by being read late: their pace is how soon a row shows.
 """
 
 from __future__ import annotations
@@ -44,4 +46,21 @@ PROBES: Mapping[str, float] = MappingProxyType(
 LIVE: Mapping[str, float] = MappingProxyType({"debugger": 5.0})
 """Probes of the source `workflow`, which is there where it is configured."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE})
+ROW_STREAMS: Mapping[str, float] = MappingProxyType(
+    {"decision_rows": 5.0, "proactive_audit": 15.0, "reflection_rows": 30.0}
+)
+SQL_PROBES: Mapping[str, float] = MappingProxyType(
+    {
+        "known_users": 60.0,
+        "user_timezones": 300.0,
+        "autonomy_profiles": 60.0,
+        "emotional_states": 60.0,
+        "scheduled_jobs": 15.0,
+        "scheduler_locks": 15.0,
+        # It reads the whole table: see sql_memory.py.
+        "memory": 300.0,
+    }
+)
+"""Streams and probes of the source `postgres`, which is there where it is configured."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE, **ROW_STREAMS, **SQL_PROBES})

@@ -133,6 +133,17 @@ VERDICT = closed("verdict", "What the debate or the verifier said.", "yes", "no"
 TREND = closed(
     "engagement_trend", "Verdict of a daily reflection.", "stable", "over_initiating", "under_engaged", "friction"
 )
+MESSAGE_KIND = closed(
+    "message_kind",
+    "What HER wrote first about.",
+    "checkin",
+    "follow_up",
+    "fact",
+    "support",
+    "curiosity",
+    "reflection",
+    "joke",
+)
 SENTIMENT = closed(
     "label",
     "How the user's next message judged the reply.",
@@ -199,5 +210,6 @@ THREAD_KIND = closed("kind", "Conversation with one user, or a group.", "user", 
 STORAGE = closed("storage", "Redis type that holds the thread: string today, list in older builds.", "string", "list")
 ROLE = closed("role", "Who wrote the message.", "user", "assistant")
 RANK = closed("rank", "1 is the largest.", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
+COPY = closed("copy", "Which copy of the decision log lacks them.", "redis", "postgres")
 USER = opened("user", "Keyed hash of the user id; InfluxDB only.", 10_000)
 TASK = opened("task", "Keyed hash of a task's name; InfluxDB only.", 10_000)

@@ -1,6 +1,6 @@
-"""Every metric and measurement of HER's Redis side. One owner per fact: each metric is fed by one stream or probe.
+"""Every metric and measurement of HER. One owner per fact: each metric is fed by one stream or probe.
 
-Source: what HER writes to Redis (see README.md beside this file for the keys and for what is never read).
+Source: what HER writes to Redis and PostgreSQL (see README.md beside this file for what is read and what never is).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from exporters.core.llm import DURATION_EDGES, OPERATION_DURATION, TOKEN_EDGES, 
 from exporters.core.measurement import Field, Measurement
 from exporters.core.metric import Metric, counter, gauge, histogram
 from exporters.her import labels as lb
+from exporters.her.sql_metrics import SQL_METRICS
 
 BYTES_EDGES = (64.0, 1024.0, 16384.0, 262144.0, 1048576.0, 4194304.0, 16777216.0)
 RATIO_EDGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -253,7 +254,35 @@ CONTEXT_LAST_ACTIVITY = gauge(
 
 REFLECTIONS = counter("her_reflections_total", "Daily reflections by verdict.", (lb.TREND,))
 
-METRICS: tuple[Metric, ...] = (
+# decision_logs, proactive_message_audit, autonomy_reflections -- source `postgres`, streams `decision_rows`,
+# `proactive_audit`, `reflection_rows`. Redis owns what happened; these count what the database holds of it.
+
+DECISION_ROWS = counter(
+    "her_decision_rows_total",
+    "Rows of the decision log in PostgreSQL, history included.",
+    (lb.EVENT_TYPE, lb.SOURCE),
+    start=_USUAL_PAIRS,
+)
+MISSING_COPIES = counter(
+    "her_decision_copies_missing_total",
+    "Decisions that one copy of the log has and the other lacks, compared while both are watched.",
+    (lb.COPY,),
+)
+COMPARED_COPIES = counter(
+    "her_decision_copies_compared_total", "Decisions of Redis that were compared with the rows of PostgreSQL."
+)
+PROACTIVE_ROWS = counter(
+    "her_proactive_audit_rows_total",
+    "Messages that HER wrote first, or failed to.",
+    (lb.MESSAGE_KIND, lb.OUTCOME),
+)
+REFLECTION_ROWS = counter(
+    "her_reflection_rows_total",
+    "Days of users that HER reflected on, by the verdict first found; a second reflection of a day is the same row.",
+    (lb.TREND,),
+)
+
+REDIS_METRICS: tuple[Metric, ...] = (
     INTERACTIONS, TOKENS, INTERACTION_TOKENS, USERS,
     LOG_LINES, MCP_LOG_LINES, MCP_FAILURES,
     EXECUTIONS, EXIT_CODES, EXECUTION_OUTPUT,
@@ -270,7 +299,14 @@ METRICS: tuple[Metric, ...] = (
     CONTEXT_THREADS, CONTEXT_MESSAGES, CONTEXT_LARGEST, CONTEXT_LAST_ACTIVITY,
     REFLECTIONS,
 )  # fmt: skip
-"""HER's own. It also feeds the shared OPERATION_DURATION (stream `workflow`) and TOOL_DURATION (`executions`)."""
+"""Of the source `redis`. It also feeds the shared OPERATION_DURATION (`workflow`) and TOOL_DURATION (`executions`)."""
+
+ROW_METRICS: tuple[Metric, ...] = (
+    DECISION_ROWS, MISSING_COPIES, COMPARED_COPIES, PROACTIVE_ROWS, REFLECTION_ROWS,
+)  # fmt: skip
+"""Of the source `postgres`, whose probes feed SQL_METRICS."""
+
+METRICS: tuple[Metric, ...] = (*REDIS_METRICS, *ROW_METRICS, *SQL_METRICS)
 
 SHARED: tuple[Metric, ...] = (OPERATION_DURATION, TOOL_DURATION)
 
@@ -320,6 +356,14 @@ DECISION_POINT = Measurement(
         Field("step", "int", "agent_step: number of the step."),
         Field("scheduled_tasks", "int", "assistant_response: tasks the reply created."),
         Field("initiative_adjustment", "float", "reflection."),
+    ),
+)  # fmt: skip
+DECISION_ROW_POINT = Measurement(
+    "her", "her_decision_row", "One row of the decision log in PostgreSQL; the only one that holds its history.",
+    (lb.EVENT_TYPE, lb.SOURCE),
+    (
+        Field("rows", "int", "Always 1."),
+        Field("late", "bool", "Whether only the wider look back found it."),
     ),
 )  # fmt: skip
 REINFORCEMENT_POINT = Measurement(
@@ -406,6 +450,6 @@ WORKFLOW_TEXT = Measurement(
 )  # fmt: skip
 
 MEASUREMENTS: tuple[Measurement, ...] = (
-    INTERACTION_POINT, LOG_POINT, EXECUTION_POINT, JOB_POINT, DECISION_POINT, REINFORCEMENT_POINT, REQUEST_POINT,
-    STEP_POINT, STARTUP_POINT, CHAT_TEXT, LOG_TEXT, EXECUTION_TEXT, DECISION_TEXT, WORKFLOW_TEXT,
+    INTERACTION_POINT, LOG_POINT, EXECUTION_POINT, JOB_POINT, DECISION_POINT, DECISION_ROW_POINT, REINFORCEMENT_POINT,
+    REQUEST_POINT, STEP_POINT, STARTUP_POINT, CHAT_TEXT, LOG_TEXT, EXECUTION_TEXT, DECISION_TEXT, WORKFLOW_TEXT,
 )  # fmt: skip

@@ -5,18 +5,21 @@
         - deployment: home
           redis: {host: 192.168.1.20, username: observer, password_file: secrets/her_redis_password}
           workflow: {url: "ws://192.168.1.20:8081/ws/workflow"}
+          postgres: {host: 192.168.1.20, user: observer, password_file: secrets/her_postgres_password}
           text: {logs: true}
           intervals: {logs: 1}
 
 Without a configuration file HER's own variables suffice: REDIS_HOST, REDIS_PORT, REDIS_PASSWORD or REDIS_PASSWORD_FILE,
-and REDIS_USERNAME for an account of our own; WORKFLOW_DEBUG_SERVER_HOST and _PORT for its debugger.
+and REDIS_USERNAME for an account of our own; WORKFLOW_DEBUG_SERVER_HOST and _PORT for its debugger; POSTGRES_HOST,
+POSTGRES_PORT, POSTGRES_DB, POSTGRES_USER and POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, if its database is to be read
+as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -48,10 +51,7 @@ class TlsSettings(Section):
     @field_validator("ca_file", "cert_file", "key_file")
     @classmethod
     def _is_a_file(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            msg = f"{path}: no such file"
-            raise ValueError(msg)
-        return path
+        return _existing(path)
 
     @model_validator(mode="after")
     def _whole(self) -> TlsSettings:
@@ -81,20 +81,12 @@ class RedisSettings(Section):
     @field_validator("password", mode="before")
     @classmethod
     def _not_in_a_file(cls, given: object) -> object:
-        if given is not None and not isinstance(given, SecretStr):
-            msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
-            raise ValueError(msg)
-        return given
+        return _no_password(given)
 
     @field_validator("password_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
-        if path is not None:
-            try:
-                read_secret(path)
-            except ConfigError as error:
-                raise ValueError("; ".join(error.problems)) from None
-        return path
+        return _readable_secret(path)
 
     @model_validator(mode="after")
     def _one_password(self) -> RedisSettings:
@@ -131,6 +123,86 @@ class WorkflowSettings(Section):
         return url
 
 
+class PostgresSettings(Section):
+    """HER's PostgreSQL, with an account that may read a few columns. password_file is read at every connect.
+
+    sslmode: in libpq's words; only `verify-full` knows whom it talks to. ca_file: the authority to trust.
+    timeout_seconds: what one query may take. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    host: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+$")
+    port: int = Field(5432, ge=1, le=65535)
+    dbname: str = Field("her_memory", min_length=1, max_length=63)
+    user: str = Field(min_length=1, max_length=63)
+    password: SecretStr | None = Field(None, description="from the environment only")
+    password_file: Path | None = None
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    timeout_seconds: float = Field(5.0, ge=0.5, le=30)
+    memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _not_in_a_file(cls, given: object) -> object:
+        return _no_password(given)
+
+    @field_validator("password_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        return _readable_secret(path)
+
+    @field_validator("ca_file", "cert_file", "key_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _whole(self) -> PostgresSettings:
+        if self.password is not None and self.password_file is not None:
+            msg = "a password and a password_file are given; which of them is meant?"
+            raise ValueError(msg)
+        if (self.cert_file is None) != (self.key_file is None):
+            msg = "cert_file and key_file go together"
+            raise ValueError(msg)
+        if self.sslmode.startswith("verify") and self.ca_file is None:
+            msg = f"sslmode {self.sslmode} needs a ca_file"
+            raise ValueError(msg)
+        return self
+
+    def secret(self) -> str | None:
+        """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
+        if self.password_file is not None:
+            return read_secret(self.password_file).get_secret_value()
+        return self.password.get_secret_value() if self.password else None
+
+
+def _no_password(given: object) -> object:
+    if given is not None and not isinstance(given, SecretStr):
+        msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
+        raise ValueError(msg)
+    return given
+
+
+def _readable_secret(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            read_secret(path)
+        except ConfigError as error:
+            raise ValueError("; ".join(error.problems)) from None
+    return path
+
+
+def _existing(path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        msg = f"{path}: no such file"
+        raise ValueError(msg)
+    return path
+
+
 class TextSettings(Section):
     """Which texts may leave HER, for the bucket `her_text`. All are redacted and cut; none is needed for any number.
 
@@ -157,6 +229,7 @@ class HerSettings(Section):
 
     deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
     redis: RedisSettings
+    postgres: PostgresSettings | None = None
     text: TextSettings = TextSettings()
     workflow: WorkflowSettings | None = None
     intervals: Mapping[str, float] = Field(default_factory=dict)
@@ -189,7 +262,10 @@ class HerSettings(Section):
 
 
 def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """One deployment from HER's own variables; None without REDIS_HOST. An empty variable is no variable."""
+    """One deployment from HER's own variables; None without REDIS_HOST. An empty variable is no variable.
+
+    PostgreSQL only where POSTGRES_HOST is set, with the names that HER assumes for its user and database.
+    """
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     if "REDIS_HOST" not in given:
         return None
@@ -200,8 +276,12 @@ def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None
         redis["password"] = SecretStr(environment["REDIS_PASSWORD"])
     if "REDIS_PASSWORD_FILE" in given:
         redis["password_file"] = given["REDIS_PASSWORD_FILE"]
-    url = _debugger_url(given)
-    return {"redis": redis, **({"workflow": {"url": url}} if url else {})}
+    url, postgres = _debugger_url(given), _postgres_from(given, environment)
+    return {
+        "redis": redis,
+        **({"postgres": postgres} if postgres else {}),
+        **({"workflow": {"url": url}} if url else {}),
+    }
 
 
 def _debugger_url(given: Mapping[str, str]) -> str:
@@ -212,3 +292,17 @@ def _debugger_url(given: Mapping[str, str]) -> str:
         return ""
     shown = f"[{host}]" if ":" in host else host
     return f"ws://{shown}:{given.get('WORKFLOW_DEBUG_SERVER_PORT', DEBUGGER_PORT)}/ws/workflow"
+
+
+def _postgres_from(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, Any] | None:
+    if "POSTGRES_HOST" not in given:
+        return None
+    names = {"host": "POSTGRES_HOST", "port": "POSTGRES_PORT", "user": "POSTGRES_USER", "dbname": "POSTGRES_DB"}
+    postgres: dict[str, Any] = {"user": "her"} | {key: given[name] for key, name in names.items() if name in given}
+    if "MEMORY_COLLECTION_NAME" in given:
+        postgres["memory_table"] = given["MEMORY_COLLECTION_NAME"]
+    if "POSTGRES_PASSWORD" in given:
+        postgres["password"] = SecretStr(environment["POSTGRES_PASSWORD"])
+    if "POSTGRES_PASSWORD_FILE" in given:
+        postgres["password_file"] = given["POSTGRES_PASSWORD_FILE"]
+    return postgres

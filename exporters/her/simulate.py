@@ -22,7 +22,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import redis
 from redis.backoff import NoBackoff
@@ -50,6 +50,9 @@ from exporters.her.simulate_requests import personality, schedule_command, tool_
 from exporters.her.simulate_start import Breakage, shutdown, startup
 from exporters.her.simulate_wire import Story
 from exporters.her.simulate_writers import Writers
+
+if TYPE_CHECKING:
+    from exporters.her.simulate_postgres import Database
 
 __all__ = ["ABSENT", "Her", "Planted", "connect", "main"]
 
@@ -182,6 +185,19 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--redis.host", dest="host", default="127.0.0.1", help="Redis host (%(default)s)")
     parser.add_argument("--redis.port", dest="port", type=int, required=True, help="Redis port")
     parser.add_argument("--redis.password-file", dest="password_file", type=Path, help="file holding the password")
+    parser.add_argument("--postgres.host", dest="sql_host", default="127.0.0.1", help="PostgreSQL host (%(default)s)")
+    parser.add_argument("--postgres.port", dest="sql_port", type=int, help="PostgreSQL port; without it no tables")
+    parser.add_argument("--postgres.user", dest="sql_user", default="her", help="account that owns the tables")
+    parser.add_argument("--postgres.dbname", dest="sql_dbname", default="her_memory", help="database (%(default)s)")
+    parser.add_argument("--postgres.password-file", dest="sql_password_file", type=Path, help="file holding it")
+    parser.add_argument("--postgres.observer", dest="sql_observer", help="account that may read what an exporter reads")
+    parser.add_argument(
+        "--postgres.observer-password-file",
+        dest="sql_observer_file",
+        type=Path,
+        help="make that account, with the password in this file",
+    )
+    parser.add_argument("--memory-days", type=int, default=30, help="memories to begin with (%(default)s)")
     parser.add_argument("--seed", type=int, help="fixes every random choice; by default each run differs")
     parser.add_argument("--rate", type=float, default=4.0, help="list entries per second, about (%(default)s)")
     parser.add_argument("--backfill-hours", type=float, default=0.0, help="history to write first (%(default)s)")
@@ -196,8 +212,30 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def _database(arguments: argparse.Namespace, her: Her, seed: int) -> "Database":
+    """HER's tables with somebody to write them. Raises OSError if they cannot be made."""
+    # Only a HER with a database needs libpq.
+    from exporters.her.simulate_postgres import Database
+    from exporters.her.simulate_sql import connect_sql
+
+    file = arguments.sql_password_file
+    connection = connect_sql(
+        host=arguments.sql_host,
+        port=arguments.sql_port,
+        user=arguments.sql_user,
+        dbname=arguments.sql_dbname,
+        password=file.read_text().strip() if file else None,
+    )
+    made = Database(connection, her, seed=seed)
+    made.begin(arguments.memory_days)
+    if arguments.sql_observer:
+        theirs = arguments.sql_observer_file
+        made.admit(arguments.sql_observer, theirs.read_text().strip() if theirs else None)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the simulator; 0 after a clean stop, 1 when Redis refuses it at the start."""
+    """Run the simulator; 0 after a clean stop, 1 when Redis or PostgreSQL refuses it at the start."""
     arguments = parse_arguments(argv)
     stop = threading.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -206,15 +244,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         password = arguments.password_file.read_text().strip() if arguments.password_file else None
         client = connect(arguments.host, arguments.port, password)
         client.ping()
-        her = Her(
-            client,
-            seed=secrets.randbits(32) if arguments.seed is None else arguments.seed,
-            info_logs=arguments.info_logs,
-        )
+        seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
+        her = Her(client, seed=seed, info_logs=arguments.info_logs)
         debugger = None
         if arguments.debugger_port is not None:
             debugger = DebuggerServer(arguments.debugger_port, host=arguments.debugger_host, waits_for_model=True)
             debugger.start()
+        database = _database(arguments, her, seed) if arguments.sql_port is not None else None
         if arguments.backfill_hours:
             her.backfill(arguments.backfill_hours, stop=stop)
         # Not told of history: HER forgets its executions when it restarts.
@@ -223,7 +259,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"simulate: {error}", file=sys.stderr)
         return 1
     print(f"simulate: HER writes to {arguments.host}:{arguments.port}, {arguments.rate:g} entries/s", file=sys.stderr)
+    if database is not None:
+        database.live(stop)
     her.run(rate=arguments.rate, stop=stop)
+    if database is not None:
+        database.join()
     if debugger is not None:
         debugger.stop()
     print(f"simulate: stopped after {her.produced.total()} entries", file=sys.stderr)

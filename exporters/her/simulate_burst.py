@@ -61,6 +61,10 @@ class BurstPen(Pen):
             self._parent.count(self._only, self._waiting)
             self._waiting = 0
 
+    def mirror(self, key: str, record: Mapping[str, object]) -> None:
+        if key == self._only:
+            self._parent.mirror(key, record)
+
     def interaction(self, event: Mapping[str, object], *, user_id: str, tokens: int) -> None:
         if self._only == wire.EVENTS:
             self._parent.interaction(event, user_id=user_id, tokens=tokens)

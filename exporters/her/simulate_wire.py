@@ -82,6 +82,10 @@ def cap_of(key: str) -> int:
     return REFLECTION_CAP if key.startswith(REFLECTION_PREFIX) else CAPS[key]
 
 
+Twin = Callable[[str, Mapping[str, object], datetime], None]
+"""Writes the copy of a list entry into PostgreSQL: key of the list, record, time of the story."""
+
+
 class Story(NamedTuple):
     """Something HER does that takes time: `beats` writes, yields seconds to wait, writes, …; they sum to `seconds`."""
 
@@ -102,6 +106,7 @@ class Pen:
         self.clock = clock
         self.produced: Counter[str] = Counter()
         self.replaying_history = False
+        self.twin: Twin | None = None
         self._scene: datetime | None = None
         self._last: datetime | None = None
         self._lock = threading.Lock()
@@ -147,8 +152,14 @@ class Pen:
             self._scene += timedelta(seconds=beat * pace)
 
     def push(self, key: str, record: Mapping[str, object]) -> None:
-        """LPUSH, then LTRIM: two commands."""
+        """LPUSH, then LTRIM: two commands. What also has a table goes there afterwards, as HER does it."""
         self.push_raw(key, encode(record).encode())
+        self.mirror(key, record)
+
+    def mirror(self, key: str, record: Mapping[str, object]) -> None:
+        """Write the copy in PostgreSQL, where there is one."""
+        if self.twin is not None:
+            self.twin(key, record, self.now())
 
     def push_raw(self, key: str, raw: bytes) -> None:
         """LPUSH of bytes that may be no record at all, then LTRIM."""

@@ -1,6 +1,7 @@
 """One deployment of HER -> its source `redis`: one connection, nine streams, five probes.
 
-And, where it is configured, the source `workflow`, which rings when the list of workflow events is worth a look.
+And, where they are configured, `postgres` with three streams of rows and seven probes, and `workflow`, which rings when
+the list of workflow events is worth a look.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from exporters.core.errors import ConfigError, SourceDown
 from exporters.core.pseudonym import Pseudonyms
 from exporters.her import metrics, state_views, streams_requests, streams_runs, streams_words
 from exporters.her.context_view import ContextProbe
+from exporters.her.copies import Copies
 from exporters.her.debugger import DebuggerSource, ListProgress
 from exporters.her.profile_view import ProfileProbe
 from exporters.her.settings import HerSettings, RedisSettings
@@ -31,21 +33,27 @@ SOURCE_NAME = "redis"
 
 def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
-    ids = Pseudonyms(hash_key)
-    bell, progress = Bell(), ListProgress()
-    made = redis_source(settings, hash_key, ids)
+    copies = Copies()
+    made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
+    rows: tuple[Source[Any], ...] = ()
+    if settings.postgres is not None:
+        # A host that watches no PostgreSQL has no libpq.
+        from exporters.her.rows_source import rows_source
+
+        rows = (rows_source(settings, settings.postgres, hash_key, copies),)
     if settings.workflow is None:
-        return (made,)
+        return (made, *rows)
+    bell, progress = Bell(), ListProgress()
     watched = replace(
         made,
         streams=tuple(_noted(stream, progress) if stream.name == "workflow" else stream for stream in made.streams),
         bells={"workflow": bell},
     )
-    return (watched, DebuggerSource(settings, settings.workflow.url, bell, progress).source(SYSTEM_NAME))
+    return (watched, *rows, DebuggerSource(settings, settings.workflow.url, bell, progress).source(SYSTEM_NAME))
 
 
-def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Source[redis.Redis]:
-    """What HER leaves behind in its Redis."""
+def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies) -> Source[redis.Redis]:
+    """What HER leaves behind in its Redis. copies: shared with the stream `decision_rows` of the source `postgres`."""
     return Source(
         system=SYSTEM_NAME,
         deployment=settings.deployment,
@@ -57,7 +65,7 @@ def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Sou
             streams_words.logs(settings, hash_key, ids),
             streams_runs.executions(settings, hash_key),
             streams_runs.jobs(settings, hash_key, ids),
-            streams_words.decisions(settings, hash_key, ids),
+            streams_words.decisions(settings, hash_key, ids, copies),
             streams_words.reinforcement(settings, hash_key, ids),
             streams_requests.workflow(settings, hash_key, ids),
             streams_runs.startups(settings, hash_key),

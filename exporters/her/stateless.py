@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-import redis
-
 from exporters.core.contract import Effects, Stream, StreamReader
 from exporters.core.metric import Metric
 
@@ -19,6 +17,7 @@ class Timed(Protocol):
     def at(self) -> datetime: ...
 
 
+C = TypeVar("C")
 T = TypeVar("T", bound=Timed)
 
 
@@ -36,12 +35,12 @@ def stateless(
     *,
     name: str,
     interval: float,
-    reader: StreamReader[redis.Redis],
+    reader: StreamReader[C],
     parse: Callable[[bytes], T],
     fold: Callable[[None, T], tuple[None, Effects]],
     feeds: tuple[Metric, ...],
     settle: Callable[[Mapping[str, int | None], Sequence[T]], Effects] | None = None,
-) -> Stream[redis.Redis, T, None]:
+) -> Stream[C, T, None]:
     """The stream of these parts."""
     return Stream(
         name=name,

@@ -12,6 +12,8 @@ import redis
 from exporters.core.contract import Stream
 from exporters.core.pseudonym import Pseudonyms
 from exporters.her import fold_decisions, metrics
+from exporters.her.copies import Copies
+from exporters.her.copies_watch import WatchedList, noting
 from exporters.her.events_decisions import Decision, parse_decision
 from exporters.her.events_interactions import Interaction, parse_interaction
 from exporters.her.events_logs import LogLine, parse_log_line
@@ -70,7 +72,9 @@ def logs(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Stream[redi
     )
 
 
-def decisions(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Stream[redis.Redis, Decision, DecisionState]:
+def decisions(
+    settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies
+) -> Stream[redis.Redis, Decision, DecisionState]:
     """`her:decision:logs`, 500 entries. Its state is the scheduler's last sign of life.
 
     {"timestamp":"2026-02-22T12:00:00.000001+00:00","event_type":"performance_timing","summary":"llm 812.44ms",
@@ -78,13 +82,16 @@ def decisions(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Stream
 
     her_decisions_total{event_type="performance_timing",source="telegram"} 1
     her_stage_seconds_sum{stage="llm"} 0.81244
+
+    copies: where the rows of PostgreSQL are compared with these.
     """
     text = settings.text
+    parse = partial(parse_decision, keep_text=text.decisions, keep_chats=text.chats)
     return Stream(
         name="decisions",
         interval=settings.interval("decisions"),
-        reader=RedisList(key="her:decision:logs", cap=500, hash_key=hash_key),
-        parse=partial(parse_decision, keep_text=text.decisions, keep_chats=text.chats),
+        reader=WatchedList(RedisList(key="her:decision:logs", cap=500, hash_key=hash_key), copies),
+        parse=noting(copies, copies.redis, parse),
         fold=partial(fold_decision, pseudonyms=ids),
         initial=DecisionState,
         event_time=event_time,

@@ -48,6 +48,8 @@ _ANY_AGE = 2**31 - 1
 _ANEW = {"anew": True}
 _ATTEMPTS = 3
 _SMALLEST_PAGE = 100
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
+"""Made once: json.dumps with arguments makes a new one for each record."""
 
 
 class Nothing:
@@ -245,7 +247,7 @@ class PostgresRows:
 
 
 def _record(row: Row, *, late: bool) -> bytes:
-    return json.dumps({**row.record, "late": late}, separators=(",", ":"), default=str).encode()
+    return _ENCODER.encode({**row.record, "late": late}).encode()
 
 
 def _rewritten() -> StreamError:

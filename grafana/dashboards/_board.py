@@ -39,7 +39,8 @@ class Board:
     """One dashboard.
 
     system: the folder below generated/. page: the file's name. restricted: asks the text buckets, and lives in the
-    restricted set. tags: what lists of dashboards find it by.
+    restricted set. tags: what lists of dashboards find it by; `reads-postgres` keeps a page out of installations that
+    watch no source of that name, where it would be empty.
     """
 
     title: str

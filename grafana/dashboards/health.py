@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from exporters.core import health as h
 from exporters.core.label import DEPLOYMENT, SYSTEM
 from exporters.core.metric import Var
 from grafana.dashboards.panels import (
     AGE,
     BYTES,
+    GOOD,
+    NEUTRAL,
     NUMBER,
     RATIO,
     SECONDS,
     UP_DOWN,
     Limits,
+    Word,
     board,
     column,
     deployments,
@@ -84,6 +89,7 @@ REACHED = row(
     ),
 )
 
+HISTORY: Mapping[float | str, Word] = {1: Word("to come", NEUTRAL), 0: Word("through", GOOD)}
 READ = row(
     "Is everything read?",
     stat(
@@ -157,6 +163,23 @@ READ = row(
         ],
         sort_by="Stream",
         height=14,
+    ),
+    label_table(
+        "Tables",
+        "For each stream of rows: is its history through, how many rows must be looked at again because a transaction"
+        " is open, and how many came long after their own time?",
+        [
+            column(SYSTEM, "System"),
+            column(DEPLOYMENT, "Deployment"),
+            column(h.STREAM, "Stream"),
+            number("History", h.STREAM_HISTORY.max(by=STREAMS, where=CHOSEN), words=HISTORY),
+            number("Looked at again", h.STREAM_PENDING.max(by=STREAMS, where=CHOSEN)),
+            number("Late", h.STREAM_LATE.increase(RANGE, by=STREAMS, where=CHOSEN), limits=Limits(warn_above=0)),
+        ],
+        sort_by="Stream",
+        may_be_empty="no database is watched.",
+        nothing="No database is watched",
+        height=6,
     ),
     timeseries(
         "Lost and gaps in 5 minutes",

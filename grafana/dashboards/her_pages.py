@@ -39,6 +39,8 @@ JOBS = "her-jobs"
 DECISIONS = "her-decisions"
 TRAFFIC = "her-traffic"
 WORKFLOW = "her-workflow"
+MEMORY = "her-memory"
+STATE = "her-state"
 
 WORKS: Mapping[float | str, Word] = {1: Word("Works", GOOD), 0: Word("Does not work", BAD)}
 FOUND: Mapping[float | str, Word] = {1: Word("yes", GOOD), 0: Word("no", BAD)}
@@ -76,11 +78,13 @@ def page(
     *variables: Variable,
     text: bool = False,
     links: Sequence[Json] = (),
+    reads: Sequence[str] = (),
     **rest: Any,
 ) -> Board:
     """A page of HER. text: of the restricted set, whose Grafana has neither Home nor the main pages.
 
     links: buttons at the top, beside those that all pages have.
+    reads: the sources that not every HER has, and without which the page would be empty.
     """
     return board(
         f"HER / {title}",
@@ -92,6 +96,6 @@ def page(
         variables=(deployments(SYSTEM_NAME), *variables),
         annotations=(STARTED,),
         links=(*(() if text else (home_link(),)), pages_link("HER", [SYSTEM_NAME]), *links),
-        tags=(SYSTEM_NAME, "text") if text else (SYSTEM_NAME,),
+        tags=(SYSTEM_NAME, *(("text",) if text else ()), *(f"reads-{source}" for source in reads)),
         **rest,
     )

@@ -21,6 +21,7 @@ from grafanalib.influxdb import InfluxDBTarget
 
 from exporters.core.promql import DASHBOARD
 from grafana.dashboards import _normalise
+from grafana.dashboards._bar_panels import bar_chart
 from grafana.dashboards._board import (
     HOME,
     REFRESH,
@@ -86,7 +87,7 @@ __all__ = [
     "GOOD", "HOME", "INFLUXDB", "MOMENT", "NEUTRAL", "NUMBER", "PER_HOUR", "PER_SECOND", "PROMETHEUS", "QUIET",
     "RATIO", "SCORE", "SECONDS", "TEXT", "UP_DOWN", "WARNING", "WORST", "YES_NO", "ZERO_IS_NORMAL", "Annotation",
     "Board", "Column", "DataSource", "Json", "Limits", "Panel", "Query", "Row", "Unit", "Variable", "Word",
-    "alerts", "bar_gauge", "board", "choice", "column", "counts_table", "deployments", "event_table",
+    "alerts", "bar_chart", "bar_gauge", "board", "choice", "column", "counts_table", "deployments", "event_table",
     "foreign", "foreign_rate", "gauge", "go", "heatmap", "home_link", "label_table", "line", "logs", "members",
     "node_graph", "number", "outward_link", "pages", "pages_link", "row", "search_box", "stage_bars", "stat",
     "states", "text", "timeseries", "to_json", "totals_table",

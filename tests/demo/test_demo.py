@@ -96,7 +96,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_the_table_names_everything(demo: Running) -> None:
     assert set(demo.rows) == {
-        *("Mail sink", "HER's Redis", "HER simulator", "InfluxDB"),
+        *("Mail sink", "HER's Redis", "HER simulator", "HER's PostgreSQL", "InfluxDB"),
         *("Exporter", "Alertmanager", "Prometheus", "Grafana"),
     }
     may_lack = {"InfluxDB": "influxd", "Grafana": "grafana"}

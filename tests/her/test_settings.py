@@ -98,7 +98,7 @@ systems:
         "there is no 'lugs' (there are: interactions, logs,",
         "logs must lie in 0.2..2 seconds, not 60",
         "jobs must lie in 0.2..5 seconds, not 0",
-        "systems.her[0].sandbox: unknown key (known: deployment, redis, text, workflow, intervals)",
+        "systems.her[0].sandbox: unknown key (known: deployment, redis, postgres, text, workflow, intervals)",
         "systems.her[1].redis.host:",
         "empty: empty",
         "systems.her[2].redis.host: field required",
@@ -222,3 +222,67 @@ def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
     with pytest.raises(ValueError, match="not an address") as refused:
         HerSettings(redis=RedisSettings(host="h"), workflow=WorkflowSettings(url="ws://me:hunter2@h/"))
     assert "hunter2" not in str(refused.value)
+
+
+POSTGRES = {"host": "127.0.0.1", "user": "observer"}
+
+
+def test_postgres_is_optional(tmp_path: Path) -> None:
+    assert deployment().postgres is None
+    made = deployment(postgres=POSTGRES).postgres
+    assert made is not None
+    assert (made.port, made.dbname, made.sslmode, made.secret()) == (5432, "her_memory", "prefer", None)
+    (tmp_path / "password").write_text("s3cret\n")
+    made = deployment(postgres=POSTGRES | {"password_file": tmp_path / "password"}).postgres
+    assert made is not None
+    assert made.secret() == "s3cret"
+
+
+def test_every_problem_of_postgres_is_named(tmp_path: Path) -> None:
+    told = problems(
+        tmp_path / "observatory.yml",
+        "systems:\n  her:\n    - redis: {host: redis}\n"
+        "      postgres: {host: h, port: 0, password: hunter2, sslmode: maybe, ca_file: nowhere.pem, databse: x}\n",
+    )
+    text = "\n".join(told)
+    for wanted in (
+        "systems.her[0].postgres.user: field required",
+        "systems.her[0].postgres.port:",
+        "systems.her[0].postgres.password: a password does not stand in the configuration",
+        "systems.her[0].postgres.sslmode:",
+        "nowhere.pem: no such file",
+        "systems.her[0].postgres.databse: unknown key (known: host, port, dbname, user,",
+    ):
+        assert wanted in text, text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"sslmode": "verify-full"}, "sslmode verify-full needs a ca_file"),
+        ({"cert_file": __file__}, "cert_file and key_file go together"),
+        ({"password": SecretStr("x"), "password_file": __file__}, "which of them is meant"),
+    ],
+)
+def test_postgres_that_cannot_be_meant(given: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(ValidationError, match=wanted):
+        deployment(postgres=POSTGRES | given)
+
+
+def test_hers_own_variables_for_postgres(tmp_path: Path) -> None:
+    variables = {"REDIS_HOST": "redis", "POSTGRES_HOST": "postgres", "POSTGRES_PASSWORD": " pass word "}
+    made = HerSettings(**(from_environment(variables) or {})).postgres
+    assert made is not None
+    assert (made.host, made.port, made.user, made.dbname) == ("postgres", 5432, "her", "her_memory")
+    assert made.secret() == " pass word "
+    file = tmp_path / "password"
+    file.write_text("from a file\n")
+    variables = {
+        "REDIS_HOST": "redis", "POSTGRES_HOST": "postgres", "POSTGRES_PORT": "5433", "POSTGRES_USER": "observer",
+        "POSTGRES_DB": "memory", "POSTGRES_PASSWORD_FILE": str(file), "POSTGRES_PASSWORD": "",
+    }  # fmt: skip
+    made = HerSettings(**(from_environment(variables) or {})).postgres
+    assert made is not None
+    assert (made.port, made.user, made.dbname, made.secret()) == (5433, "observer", "memory", "from a file")
+    assert HerSettings(**(from_environment({"REDIS_HOST": "redis", "POSTGRES_USER": "her"}) or {})).postgres is None

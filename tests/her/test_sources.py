@@ -18,10 +18,12 @@ from exporters.core.contract import Probe, Source
 from exporters.core.errors import ConfigError, SourceDown, StreamError
 from exporters.core.metric import Kind
 from exporters.her import metrics
-from exporters.her.intervals import LIVE, PROBES, STREAMS
+from exporters.her.intervals import LIVE, PROBES, ROW_STREAMS, SQL_PROBES, STREAMS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate import Her
 from exporters.her.sources import sources
+from exporters.her.sql_grants import grants
+from exporters.her.sql_metrics import SQL_METRICS
 from exporters.her.system import HER
 from tests.her.deployments import ALL_TEXT, HASH_KEY, settings
 from tests.her.reading import Reader, collected, readers
@@ -157,9 +159,10 @@ def test_every_metric_of_her_lives_when_her_does_everything(house: House) -> Non
         alive |= {sample.metric for sample in collected(source, probe.name, connection)}
     # What the debugger tells is tested where there is one.
     alive |= {metric for probe in live_probes() for metric in probe.feeds}
-    assert {m.name for m in (*metrics.METRICS, *metrics.SHARED)} - {m.name for m in alive} == set()
+    assert {m.name for m in (*metrics.REDIS_METRICS, *metrics.SHARED)} - {m.name for m in alive} == set()
     written = {point.measurement.name for reader in streams.values() for point in reader.effects.points}
-    assert {m.name for m in metrics.MEASUREMENTS if m.kind != "text"} == written
+    of_redis = {m.name for m in metrics.MEASUREMENTS if m is not metrics.DECISION_ROW_POINT and m.kind != "text"}
+    assert of_redis == written
     source.close(connection)
 
 
@@ -170,12 +173,17 @@ def live_probes() -> tuple[Probe[Any], ...]:
 
 
 def test_every_metric_has_one_owner() -> None:
-    (source,) = sources(settings(), HASH_KEY)
-    fed = [metric for stream in source.streams for metric in stream.feeds]
-    fed += [metric for probe in (*source.probes, *live_probes()) for metric in probe.feeds]
+    both = sources(settings(postgres={"host": "127.0.0.1", "user": "observer"}), HASH_KEY)
+    fed = [metric for source in both for stream in source.streams for metric in stream.feeds]
+    fed += [metric for source in both for probe in source.probes for metric in probe.feeds]
+    fed += [metric for probe in live_probes() for metric in probe.feeds]
     assert Counter(fed) == Counter([*metrics.METRICS, *metrics.SHARED])
-    for stream in source.streams:
+    for stream in (stream for source in both for stream in source.streams):
         assert all(m.kind in (Kind.COUNTER, Kind.HISTOGRAM) or stream.view is not None for m in stream.feeds)
+    redis_source, rows = both
+    assert {m for stream in rows.streams for m in stream.feeds} == set(metrics.ROW_METRICS)
+    assert {m for probe in rows.probes for m in probe.feeds} == set(SQL_METRICS)
+    assert redis_source.name == "redis"
 
 
 def test_streams_and_probes_have_the_names_and_paces_that_are_documented() -> None:
@@ -184,6 +192,12 @@ def test_streams_and_probes_have_the_names_and_paces_that_are_documented() -> No
     assert {p.name: p.interval for p in source.probes} == dict(PROBES)
     assert {p.name: p.interval for p in live_probes()} == dict(LIVE)
     assert (source.system, source.deployment, source.name) == ("her", "default", "redis")
+    rows = sources(
+        settings(postgres={"host": "127.0.0.1", "user": "observer"}, intervals={"decision_rows": 1}), HASH_KEY
+    )[1]
+    assert {s.name: s.interval for s in rows.streams} == {**ROW_STREAMS, "decision_rows": 1}
+    assert {p.name: p.interval for p in rows.probes} == dict(SQL_PROBES)
+    assert (rows.system, rows.deployment, rows.name) == ("her", "default", "postgres")
 
 
 def test_older_shapes_are_read(house: House) -> None:
@@ -280,6 +294,7 @@ README = Path(__file__).parents[2] / "exporters" / "her" / "README.md"
 
 def test_the_readme_names_every_stream_every_probe_and_the_grant() -> None:
     text = README.read_text()
-    assert [name for name in STREAMS if f"stream `{name}`" not in text] == []
-    assert [name for name in (*PROBES, *LIVE) if f"probe `{name}`" not in text] == []
+    assert [name for name in (*STREAMS, *ROW_STREAMS) if f"stream `{name}`" not in text] == []
+    assert [name for name in (*PROBES, *LIVE, *SQL_PROBES) if f"probe `{name}`" not in text] == []
     assert GRANT in text
+    assert grants() in text

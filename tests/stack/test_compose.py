@@ -17,7 +17,8 @@ from tests.stack.compose import DEMO, FILES, ONCE, ROOT, load, mounts, secret_na
 SERVICES = services()
 OVERRIDDEN = [(name, file) for file in FILES for name in services(file)]
 INTERNAL_VARIABLES = {"CONFIGURATION", "SECRETS_DIR", "OBSERVATORY_CONFIG", "MAIL_PORT"}
-EXACT = re.compile(r"[a-z/-]+:v?\d+\.\d+\.\d+(-[a-z]+)?")
+# A release of PostgreSQL has two numbers.
+EXACT = re.compile(r"([a-z/-]+:v?\d+\.\d+|postgres:\d+)\.\d+(-[a-z]+)?")
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 

@@ -45,6 +45,16 @@ def test_a_system_that_is_no_longer_watched_goes(checkout: Checkout) -> None:
     assert not list(checkout.out.rglob("other"))
 
 
+def test_a_page_that_reads_a_source_comes_with_it(checkout: Checkout) -> None:
+    write_page(checkout.folder, "main", "her", "memory")
+    page = checkout.folder / "grafana/dashboards/generated/main/her/memory.json"
+    page.write_text(json.dumps({**json.loads(page.read_text()), "tags": ["her", "reads-postgres"]}))
+    checkout.lay_out(config="systems: {her: [{redis: {host: a}}]}\n")
+    assert "main/her/memory.json" not in checkout.files("grafana/dashboards")
+    checkout.lay_out(config="systems: {her: [{redis: {host: a}}, {redis: {host: b}, postgres: {host: b}}]}\n")
+    assert "main/her/memory.json" in checkout.files("grafana/dashboards")
+
+
 def test_what_did_not_change_is_not_touched(checkout: Checkout) -> None:
     checkout.lay_out()
     before = {path: path.stat().st_ino for path in checkout.out.rglob("*")}

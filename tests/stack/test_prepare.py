@@ -18,7 +18,10 @@ from exporters.registry import SYSTEMS
 from tests.stack.compose import ROOT, load, services, text
 
 PREPARE = [sys.executable, str(ROOT / "scripts" / "prepare.py")]
-WORDS = ("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "SMTP_PASSWORD")
+WORDS = (
+    *("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "SMTP_PASSWORD"),
+    *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD", "MEMORY_COLLECTION_NAME"),
+)
 PASSWORD = "p#w $x'y\"z\\"
 
 
@@ -88,6 +91,7 @@ def test_two_runs_at_once_agree(tmp_path: Path) -> None:
 def test_nothing_it_prints_is_a_secret(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
         "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\n"
+        "POSTGRES_HOST=her.example.org\nPOSTGRES_PASSWORD=postgres-canary\n"
     )
     run = prepare(tmp_path)
     for name, secret in contents(tmp_path).items():
@@ -169,6 +173,40 @@ def test_the_exporter_can_use_it(tmp_path: Path, host: str, account: dict[str, s
     assert (redis.host, redis.port) == (host, 6379)
     assert redis.username == account.get("REDIS_USERNAME")
     assert redis.secret() == account.get("REDIS_PASSWORD")
+
+
+@pytest.mark.parametrize(
+    ("account", "port", "user", "memory_table"),
+    [
+        ({}, 5432, "her", "memories"),
+        (
+            {
+                "POSTGRES_PORT": "5433",
+                "POSTGRES_USER": "observer",
+                "POSTGRES_PASSWORD": PASSWORD,
+                "MEMORY_COLLECTION_NAME": "her_memory_facts",
+            },
+            5433,
+            "observer",
+            "her_memory_facts",
+        ),
+    ],
+)
+def test_the_exporter_can_use_what_it_says_of_postgresql(
+    tmp_path: Path, account: dict[str, str], port: int, user: str, memory_table: str
+) -> None:
+    prepare(tmp_path, REDIS_HOST="her.example.org", POSTGRES_HOST="192.0.2.8", POSTGRES_DB="memory", **account)
+    postgres = usable(tmp_path, (tmp_path / "observatory.yml").read_text()).systems["her"][0].postgres
+    assert (postgres.host, postgres.port, postgres.dbname, postgres.user) == ("192.0.2.8", port, "memory", user)
+    assert postgres.memory_table == memory_table
+    assert postgres.secret() == account.get("POSTGRES_PASSWORD")
+
+
+def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
+    run = prepare(tmp_path, REDIS_HOST="her.example.org", POSTGRES_HOST="h", POSTGRES_PORT="many")
+    assert run.returncode != 0
+    assert "POSTGRES_PORT=many" in run.stderr
+    assert not (tmp_path / "observatory.yml").exists()
 
 
 @pytest.mark.parametrize("name", ["observatory.example.yml", "docker/demo.observatory.yml"])

@@ -1,7 +1,8 @@
-"""HER's whole life, told by the simulator with one seed and one clock: the same bytes in Redis every time."""
+"""HER's whole life, told by the simulator with one seed and one clock: the same bytes in Redis and rows every time."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,20 +10,26 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import redis
 
 from exporters.demo.ports import free_port
+from exporters.demo.postgres import Postgres
 from exporters.demo.redis import Redis
 from exporters.her.simulate import Her
 from exporters.her.simulate_debugger import DebuggerServer
 from exporters.her.simulate_life import DECK, TROUBLES_PER_DECK, stories
+from exporters.her.simulate_memory import Tables
+from exporters.her.simulate_sql import KINDS, SqlTwin
 from exporters.her.simulate_start import Breakage
+from exporters.her.simulate_wire import DECISIONS
 from exporters.her.simulate_words import WARNINGS
 from tests.her.deployments import ALL_TEXT
 from tests.her.whole_life import Clock
 
 EXAMPLE: dict[str, Any] = {
     "redis": {"host": "127.0.0.1"},
+    "postgres": {"host": "127.0.0.1", "user": "observer"},
     "workflow": {"url": "ws://127.0.0.1:8081/ws/workflow"},
     "text": ALL_TEXT,
 }
@@ -56,6 +63,14 @@ RARE_ERRORS = (
     "proactive_send_failed:forbidden",
 )
 
+CLOCK = """
+CREATE SCHEMA clock;
+CREATE TABLE clock.reading AS SELECT '2026-02-22 09:00:00+00'::timestamptz AS at;
+CREATE FUNCTION clock.now() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT at FROM clock.reading';
+ALTER DATABASE postgres SET search_path = clock, pg_catalog, public;
+"""
+"""What is new in a table is told by the database's own clock, which here is that of the life."""
+
 _PASSED_BY = dict.fromkeys(
     ("intent_classifier", "llm", "response", "tool_selector"), "what stops between two chapters has not come so far"
 )
@@ -66,6 +81,11 @@ NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
         "unified_interpreter_schedule": "nothing in HER calls its writer any more",
         "unified_interpreter_sandbox": "nothing in HER calls its writer any more",
     },
+    ("her_decision_rows_total", "event_type"): {
+        "unified_interpreter_schedule": "nothing in HER calls its writer any more",
+        "unified_interpreter_sandbox": "nothing in HER calls its writer any more",
+    },
+    ("her_proactive_audit_rows_total", "message_kind"): {"joke": "it has a template, and HER never picks it"},
     ("her_log_lines_total", "level"): {"debug": "HER's handler begins at INFO"},
     ("her_mcp_log_lines_total", "level"): {
         "debug": "HER's handler begins at INFO",
@@ -96,21 +116,34 @@ NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
 }
 """(metric, label) -> value that no HER of today brings forth -> why it is declared all the same."""
 OTHERS: Mapping[tuple[str, str], str] = {
+    ("her_memories_by_category", "category"): "a payload whose category is an object; no HER writes it",
     ("her_requests_total", "channel"): "nobody saw the beginning of a request that older builds left unfinished",
 }
 """(metric, label) -> why its series `other` moves though everything in this life is as HER writes it."""
 
 
 class HerLife:
-    """One HER in one Redis."""
+    """One HER in one Redis and one PostgreSQL."""
 
-    def __init__(self, client: redis.Redis, port: int, debugger: DebuggerServer) -> None:
+    def __init__(self, client: redis.Redis, port: int, database: Postgres, debugger: DebuggerServer) -> None:
         self._clock = Clock()
         self._her = Her(client, seed=SEED, clock=self._clock)
         self._her.told = debugger.tell
+        self.connection = psycopg.connect(database.dsn(), autocommit=True)
+        self.connection.execute(CLOCK)
+        self._tables = Tables(self.connection, seed=SEED, clock=self._clock, world=self._her.world)
+        self._tables.create()
+        self._twin = SqlTwin(self.connection, seed=SEED)
         self.deployment: dict[str, Any] = {
             "deployment": "golden",
             "redis": {"host": "127.0.0.1", "port": port},
+            "postgres": {
+                "host": "127.0.0.1",
+                "port": database.port,
+                "dbname": "postgres",
+                "user": "postgres",
+                "password_file": database.password_file,
+            },
             "workflow": {"url": f"ws://127.0.0.1:{debugger.port}/ws/workflow"},
             "text": ALL_TEXT,
         }
@@ -120,15 +153,28 @@ class HerLife:
         return self._clock()
 
     def chapters(self) -> Iterator[None]:
+        """The chapters, PostgreSQL's clock going with the life's."""
+        for _ in self._chapters():
+            self.connection.execute("UPDATE clock.reading SET at = %s", (self._clock(),))
+            yield
+
+    def _chapters(self) -> Iterator[None]:
         """What older builds left; starts of every kind; stories; the scheduler's work; a stop and a last start."""
         her = self._her
-        her.older_shapes()
+        for planted in her.older_shapes():
+            if planted.key == DECISIONS:
+                self._twin(DECISIONS, json.loads(planted.raw), self._clock())
+        her.pen.twin = self._twin
         yield
+        self._tables.older_memory()
         for breakage in BREAKAGES:
             self._clock.forward(60)
             her.startup(breakage)
             yield
+        self._remember()
+        yield
         yield from self._stories()
+        self._copies_differ()
         for minute in range(MINUTES_AFTERWARDS):
             self._clock.forward(60)
             her.tick()
@@ -145,8 +191,24 @@ class HerLife:
             her.tick()
         her.rate_limited()
         yield
+        self._tables.hybrid_memory()
         self._clock.forward(QUIET_SECONDS)
         yield
+
+    def _remember(self) -> None:
+        """What today's build keeps in its tables, in every form it can have."""
+        tables = self._tables
+        tables.start_memory()
+        tables.backfill(30)
+        tables.malformed()
+        for person in tables.world.people:
+            tables.seen(person)
+            tables.failed_proactive(person)
+        tables.system_user()
+        tables.minute()
+        tables.schedule(late=True)
+        for _ in range(30):
+            tables.remember(tables.world.people[1].user_id, "profile_identity", 0.95)
 
     def _stories(self) -> Iterator[None]:
         """Whatever can happen, once at least, a minute apart; then every kind of trouble."""
@@ -162,6 +224,14 @@ class HerLife:
             her.trouble(kind)
         yield
 
+    def _copies_differ(self) -> None:
+        """PostgreSQL refuses a row, and drops what follows for two seconds; Redis refuses an entry."""
+        self._clock.forward(10)
+        self._her.sandbox_execution(output="a NUL \x00, which jsonb has not")
+        self._clock.forward(10)
+        self._twin(DECISIONS, {"event_type": "tool_call", "source": "mcp_tools"}, self._clock())
+        self._clock.forward(10)
+
     def _rarities(self) -> None:
         """What the dice seldom show."""
         her = self._her
@@ -171,7 +241,9 @@ class HerLife:
             her.scheduler_job("checkin", "proactive_message", result=result)
         for error in RARE_ERRORS:
             her.scheduler_job("call_back", "reminder", success=False, result="", error=error)
-        her.decision("proactive_outcome", "autonomy", details={"sent": False, "error": "forbidden"})
+        for kind in range(len(KINDS)):
+            error = "forbidden" if kind % 2 else ""
+            her.decision("proactive_outcome", "autonomy", details={"sent": not error, "error": error})
         her.log("INFO", "httpx", "MCP transport ready")
         reasons = ["strong_user_dissatisfaction", "concise_response"]
         her.reinforcement(label="mild_dissatisfaction", overrides={"reasoning": reasons})
@@ -179,12 +251,18 @@ class HerLife:
 
 @contextmanager
 def living(folder: Path) -> Iterator[HerLife]:
-    """A real Redis with a HER in it."""
-    with Redis(folder / "redis", free_port()) as server:
+    """A real Redis and a real PostgreSQL with a HER in them."""
+    quick = {"fsync": "off", "synchronous_commit": "off"}
+    with (
+        Redis(folder / "redis", free_port()) as server,
+        Postgres(folder / "postgres", free_port(), password_file=folder / "password", settings=quick) as database,
+    ):
         client = redis.Redis(port=server.port)
         debugger = DebuggerServer().start()
         try:
-            yield HerLife(client, server.port, debugger)
+            life = HerLife(client, server.port, database, debugger)
+            with life.connection:
+                yield life
         finally:
             debugger.stop()
             client.close()
