@@ -13,8 +13,9 @@ from typing import Any, Literal
 import yaml
 
 from exporters.core.errors import DeclarationError
-from exporters.core.health import SOURCE_UP
+from exporters.core.health import SOURCE, SOURCE_UP
 from exporters.core.label import SYSTEM
+from exporters.core.metric import Where
 from exporters.core.promql import RULE, Expr
 
 Severity = Literal["critical", "warning", "info"]
@@ -30,6 +31,8 @@ class Alert:
     """One alert.
 
     system: the watched system it speaks of, empty where the series says so itself. expr: true while it should fire.
+    source: which of the system's sources tells it; where several are needed, the one whose silence would end it.
+    Another source that can be reached sees nothing of it, and must not end what fired. Empty: any of them.
     held_by: labels (beside `deployment`) that tell two instances apart; None: blindness does not hold it, because it is
     about the exporter itself. wait: how long it must be true. dashboard: uid and the question it answers there.
     """
@@ -43,6 +46,7 @@ class Alert:
     dashboard: str
     wait: str = "2m"
     held_by: tuple[str, ...] | None = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.name[:1].isupper() or "_" in self.name:
@@ -59,9 +63,10 @@ class Alert:
         if self.held_by is None:
             return asked
         by = ", ".join(("deployment", *self.held_by))
-        looked = SOURCE_UP.over_time("max_over_time", "1m", where={SYSTEM: self.system}).equals(1).render(RULE)
+        told: Where = {SYSTEM: self.system} | ({SOURCE: self.source} if self.source else {})
+        looked = SOURCE_UP.over_time("max_over_time", "1m", where=told).equals(1).render(RULE)
         # Not for ever: a deployment that was taken out of the configuration takes its alerts along.
-        known = SOURCE_UP.over_time("max_over_time", "6h", where={SYSTEM: self.system}).render(RULE)
+        known = SOURCE_UP.over_time("max_over_time", "6h", where=told).render(RULE)
         # The rule remembers itself: ALERTS is what it said at the last evaluation.
         firing = f'ALERTS{{alertname="{self.name}", alertstate="firing"}}'
         held = f"({firing} unless on (deployment) ({looked})) and on (deployment) {known}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from exporters.core import health
 from exporters.core.label import DEPLOYMENT, SYSTEM
 from exporters.core.metric import Not, Where
 from exporters.her import labels as lb
 from exporters.her import metrics as m
 from prometheus.alerts.alert import Alert
+from prometheus.alerts.her_system import SYSTEM_ALERTS
 
-_HER: Where = {SYSTEM: "her"}
+_told_by_redis = partial(Alert, source="redis")
+_REDIS: Where = {SYSTEM: "her", health.SOURCE: "redis"}
 _DECISIONS_READ = health.STREAM_LAST_SUCCESS.over_time(
     "last_over_time", "5m", by=DEPLOYMENT, where={SYSTEM: "her", health.STREAM: "decisions"}
 )
@@ -18,7 +22,7 @@ _COMMANDS: Where = {lb.EXECUTION_KIND: "command"}
 _FAILED_COMMANDS: Where = {lb.EXECUTION_KIND: "command", lb.EXECUTION_OUTCOME: Not(("success",))}
 
 ALERTS: tuple[Alert, ...] = (
-    Alert(
+    _told_by_redis(
         "HerSilent",
         "critical",
         "her",
@@ -31,11 +35,11 @@ ALERTS: tuple[Alert, ...] = (
         # Right after an outage of Redis the newest heartbeat is as old as the outage; the next takes up to a minute.
         wait="2m",
     ),
-    Alert(
+    _told_by_redis(
         "HerNeverSeen",
         "warning",
         "her",
-        health.SOURCE_UP.over_time("max_over_time", "5m", by=DEPLOYMENT, where=_HER)
+        health.SOURCE_UP.over_time("max_over_time", "5m", by=DEPLOYMENT, where=_REDIS)
         .equals(1)
         .unless(_HEARTBEAT, on=("deployment",)),
         "No sign of HER in the Redis of {{ $labels.deployment }}.",
@@ -44,7 +48,7 @@ ALERTS: tuple[Alert, ...] = (
         "observatory-health",
         wait="15m",
     ),
-    Alert(
+    _told_by_redis(
         "HerSandboxFailing",
         "warning",
         "her",
@@ -56,7 +60,7 @@ ALERTS: tuple[Alert, ...] = (
         " counted.",
         "her-executors",
     ),
-    Alert(
+    _told_by_redis(
         "HerJobsFailing",
         "warning",
         "her",
@@ -66,7 +70,7 @@ ALERTS: tuple[Alert, ...] = (
         "her-jobs",
         held_by=("type",),
     ),
-    Alert(
+    _told_by_redis(
         "HerReminderFailed",
         "warning",
         "her",
@@ -77,7 +81,7 @@ ALERTS: tuple[Alert, ...] = (
         wait="0m",
         held_by=("reason",),
     ),
-    Alert(
+    _told_by_redis(
         "HerMcpServerFailed",
         "warning",
         "her",
@@ -87,7 +91,7 @@ ALERTS: tuple[Alert, ...] = (
         "her-overview",
         held_by=("server",),
     ),
-    Alert(
+    _told_by_redis(
         "HerErrorsInLog",
         "warning",
         "her",
@@ -96,7 +100,7 @@ ALERTS: tuple[Alert, ...] = (
         "More than ten lines of level ERROR or CRITICAL within ten minutes.",
         "her-logs",
     ),
-    Alert(
+    _told_by_redis(
         "HerRequestsFailing",
         "warning",
         "her",
@@ -107,4 +111,5 @@ ALERTS: tuple[Alert, ...] = (
         "Of at least four requests in a quarter of an hour. Look at the model provider first.",
         "her-traffic",
     ),
+    *SYSTEM_ALERTS,
 )
