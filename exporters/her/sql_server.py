@@ -28,8 +28,10 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        pg_database_size(current_database()),
        current_setting('max_connections')::int,
        pg_snapshot_xmin(pg_current_snapshot())::text,
-       pg_snapshot_xmin(pg_current_snapshot()) < pg_snapshot_xmax(pg_current_snapshot())
+       EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted)
 """
+# Whoever writes holds a lock on its own number, prepared transactions and other databases included. Without one the
+# snapshot's xmin is merely the next number to be given, and stands still while nobody writes.
 # A client has an account and a database; what works for the server itself lacks one of them. `state` and `xact_start`
 # are null where they are hidden.
 _CONNECTIONS = """
