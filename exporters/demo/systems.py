@@ -21,6 +21,9 @@ DEPLOYMENT = "demo"
 SOON = 15
 """Seconds between looks at what changes seldom: nobody watches a demo for five minutes."""
 
+REDIS_MEMORY = "64mb"
+"""An invented HER fills three; a limit that is there can be looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Invention:
@@ -39,7 +42,10 @@ def her(stage: Stage, invention: Invention) -> Deployments:
     again = (folder / "redis" / "appendonlydir").exists()
     port = stage.port(6379, "HER's Redis")
     # It keeps every write, so that a demo that is continued finds the lists where it left them.
-    redis = Redis(folder / "redis", port, password_file=password_file, appendonly=True, name="HER's Redis")
+    limit = {"maxmemory": REDIS_MEMORY}
+    redis = Redis(
+        folder / "redis", port, password_file=password_file, appendonly=True, options=limit, name="HER's Redis"
+    )
     stage.start(redis, address=redis.address, purpose="what an invented HER leaves behind")
     database = her_database(stage)
     debugger = stage.port(8081, "HER's workflow debugger")

@@ -50,7 +50,7 @@ FOUND: Mapping[float | str, Word] = {
 }
 """By the position of the state in its label's declared order."""
 SAVED: Mapping[float | str, Word] = {1: Word("Written", GOOD), 0: Word("Not written", BAD)}
-STORED: Mapping[float | str, Word] = {1: Word("stored, redacted", WARNING), 0: Word("stay in HER", QUIET)}
+STORED: Mapping[float | str, Word] = {1: Word("stored", WARNING), 0: Word("not stored", QUIET)}
 
 
 def port_state() -> Expr:
@@ -73,7 +73,7 @@ PORTS = row(
         line(port_state(), PORT),
         words=FOUND,
         may_be_empty=NO_PORTS,
-        width=10,
+        width=9,
         height=7,
     ),
     label_table(
@@ -88,7 +88,7 @@ PORTS = row(
         sort_by="Port",
         may_be_empty=NO_PORTS,
         nothing="No port of HER's is configured",
-        width=6,
+        width=8,
         height=7,
     ),
     timeseries(
@@ -98,7 +98,7 @@ PORTS = row(
         unit=SECONDS,
         may_be_empty=NO_PORTS,
         nothing="No port of HER's is configured",
-        width=8,
+        width=7,
         height=7,
     ),
 )
@@ -175,7 +175,7 @@ REDIS = row(
         line(s.REDIS_SAVED.min(by=lb.SAVE_METHOD), lb.SAVE_METHOD),
         words=SAVED,
         nothing="Unknown",
-        width=5,
+        width=4,
     ),
     stat(
         "Keys thrown away",
@@ -183,7 +183,7 @@ REDIS = row(
         s.REDIS_EVICTED.increase(RANGE),
         limits=Limits(bad_above=0),
         may_be_zero="nothing was thrown away.",
-        width=3,
+        width=4,
     ),
     timeseries(
         "Redis memory",
@@ -192,14 +192,14 @@ REDIS = row(
         line(s.REDIS_LIMIT.max(), "limit"),
         unit=BYTES,
         colours={"used": "blue", "limit": "red"},
-        width=8,
+        width=7,
         height=7,
     ),
     timeseries(
         "Redis connections",
         "How many connections has Redis, and how many of them wait in it?",
         line(s.REDIS_CLIENTS.max(by=lb.CLIENT_STATE), lb.CLIENT_STATE),
-        width=8,
+        width=7,
         height=7,
     ),
     timeseries(
@@ -219,7 +219,7 @@ REDIS = row(
         s.REDIS_CLIENTS.max(where={lb.CLIENT_STATE: "connected"}) / s.REDIS_CLIENT_LIMIT.max(),
         unit=RATIO,
         limits=Limits(warn_above=0.7, bad_above=0.9),
-        width=3,
+        width=5,
         height=7,
     ),
 )
@@ -318,7 +318,7 @@ STARTED = row(
         words=WORKS,
         nothing="Unknown",
         links=(go("Capabilities and MCP servers", OVERVIEW),),
-        width=6,
+        width=5,
     ),
     label_table(
         "Time zones",
@@ -326,7 +326,7 @@ STARTED = row(
         [
             column(DEPLOYMENT, "Deployment"),
             column(lb.ZONE, "HER's"),
-            column(lb.USER_ZONE, "Assumed of users"),
+            column(lb.USER_ZONE, "Users'"),
         ],
         asked=s.TIME_ZONES.value(),
         sort_by="Deployment",
@@ -335,15 +335,15 @@ STARTED = row(
         height=4,
     ),
     label_table(
-        "Texts",
-        "Which texts leave HER for the restricted bucket, as the exporter is configured?",
+        "Texts that leave HER",
+        "Which texts leave HER, redacted, for the restricted bucket, as the exporter is configured?",
         [
             column(DEPLOYMENT, "Deployment"),
             column(lb.CONTENT, "Texts"),
             number("Setting", s.CONTENT_STORED.max(by=(DEPLOYMENT, lb.CONTENT)), words=STORED),
         ],
         sort_by="Texts",
-        width=5,
+        width=6,
         height=7,
     ),
 )
