@@ -53,6 +53,7 @@ class Look:
 class Ports:
     """The clients of one deployment, and what each found last."""
 
+    name: str
     clients: Mapping[str, HttpClient]
     last: dict[str, Look] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ def http_source(settings: HerSettings, http: HttpSettings, system: str) -> Sourc
         system=system,
         deployment=settings.deployment,
         name=SOURCE_NAME,
-        connect=partial(connect, http),
+        connect=partial(connect, http, f"{system}/{settings.deployment}"),
         close=lambda _ports: None,
         streams=(),
         probes=(
@@ -78,11 +79,18 @@ def http_source(settings: HerSettings, http: HttpSettings, system: str) -> Sourc
     )
 
 
-def connect(http: HttpSettings) -> Ports:
-    """No connection yet: each look has its own. Raises SourceDown if the authority's file is none."""
+def connect(http: HttpSettings, name: str = SOURCE_NAME) -> Ports:
+    """No connection yet: each look has its own. name: whose ports, for the log.
+
+    Raises SourceDown if the authority's file is none.
+    """
     limits = Limits(connect=http.timeout_seconds, whole=http.timeout_seconds, largest=LARGEST_ANSWER)
     return Ports(
-        {name: HttpClient(Address.of(url), limits=limits, ca_file=http.ca_file) for name, url in http.urls.items()}
+        name,
+        {
+            endpoint: HttpClient(Address.of(url), limits=limits, ca_file=http.ca_file)
+            for endpoint, url in http.urls.items()
+        },
     )
 
 
@@ -91,7 +99,7 @@ def collect(ports: Ports, _now: datetime) -> list[Sample]:
     samples: list[Sample] = []
     for endpoint, client in ports.clients.items():
         found = look(client, PATHS[endpoint])
-        _tell(endpoint, ports.last.get(endpoint), found)
+        _tell(f"{ports.name}: port {endpoint}", ports.last.get(endpoint), found)
         ports.last[endpoint] = found
         samples += [
             Sample(m.ENDPOINT_STATE, float(state == found.state), (endpoint, state))
@@ -102,11 +110,11 @@ def collect(ports: Ports, _now: datetime) -> list[Sample]:
     return samples
 
 
-def _tell(endpoint: str, before: Look | None, found: Look) -> None:
+def _tell(port: str, before: Look | None, found: Look) -> None:
     if before is None or before.state != found.state:
         # Busy is what HER is while it works.
         level = logging.INFO if found.state in {"answers", "busy"} else logging.WARNING
-        log.log(level, "HER's port %s: %s%s", endpoint, found.state, f" ({found.why})" if found.why else "")
+        log.log(level, "%s: %s%s", port, found.state, f" ({found.why})" if found.why else "")
 
 
 def trouble(samples: Sequence[Sample]) -> str:
