@@ -118,7 +118,7 @@ def _try_source(source: Source[Any]) -> Iterator[Finding]:
             except Exception as error:
                 yield Finding(f"{name}/{probe.name}", "", _told(error))
             else:
-                yield Finding(f"{name}/{probe.name}", f"{len(samples)} gauges")
+                yield Finding(f"{name}/{probe.name}", f"{len(samples)} gauges", probe.trouble(samples))
     finally:
         source.close(connection)
 

@@ -179,12 +179,17 @@ class Stream(Generic[C, E, S]):
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(Generic[C]):
-    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown."""
+    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown.
+
+    trouble: what of the samples, though they could be read, a person should hear who has just configured this; empty
+    for nothing. For `observatory check`: where a state is itself `unreachable`, a successful read is no good news.
+    """
 
     name: str
     interval: float
     collect: Callable[[C, datetime], list[Sample]]
     feeds: tuple[Metric, ...]
+    trouble: Callable[[Sequence[Sample]], str] = lambda _samples: ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from exporters.core.measurement import Field, Measurement
 from exporters.core.metric import Metric, counter, gauge, histogram
 from exporters.her import labels as lb
 from exporters.her.sql_metrics import SQL_METRICS
+from exporters.her.system_metrics import SYSTEM_METRICS
 
 BYTES_EDGES = (64.0, 1024.0, 16384.0, 262144.0, 1048576.0, 4194304.0, 16777216.0)
 RATIO_EDGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -313,7 +314,7 @@ ROW_METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 """Of the source `postgres`, whose probes feed SQL_METRICS."""
 
-METRICS: tuple[Metric, ...] = (*REDIS_METRICS, *ROW_METRICS, *SQL_METRICS)
+METRICS: tuple[Metric, ...] = (*REDIS_METRICS, *ROW_METRICS, *SQL_METRICS, *SYSTEM_METRICS)
 
 SHARED: tuple[Metric, ...] = (OPERATION_DURATION, TOOL_DURATION)
 

@@ -5,6 +5,7 @@
         - deployment: home
           redis: {host: 192.168.1.20, username: observer, password_file: secrets/her_redis_password}
           workflow: {url: "ws://192.168.1.20:8081/ws/workflow"}
+          http: {liveness: "http://192.168.1.20:8000"}
           postgres: {host: 192.168.1.20, user: observer, password_file: secrets/her_postgres_password}
           text: {logs: true}
           intervals: {logs: 1}
@@ -27,6 +28,7 @@ from exporters.core.errors import ConfigError
 from exporters.core.label import OTHER
 from exporters.core.settings import Section, read_secret
 from exporters.her.intervals import INTERVALS
+from exporters.readers.http_json import Address as HttpAddress
 from exporters.readers.websocket import Address
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -197,6 +199,51 @@ class PostgresSettings(Section):
         return self.password.get_secret_value() if self.password else None
 
 
+class HttpSettings(Section):
+    """HER's HTTP ports, each looked at where its address is given: liveness (8000), debugger (8081), api (8082).
+
+    An address is that of the port, `http://192.168.1.20:8082`; what is asked there is known. ca_file: the authority to
+    trust, where something in front of HER speaks https. timeout_seconds: what one answer may take before it is busy.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    liveness: str | None = Field(None, max_length=500)
+    debugger: str | None = Field(None, max_length=500)
+    api: str | None = Field(None, max_length=500)
+    ca_file: Path | None = None
+    timeout_seconds: float = Field(5.0, ge=0.2, le=10)
+
+    @field_validator("liveness", "debugger", "api")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url is not None:
+            try:
+                HttpAddress.of(url)
+            except ValueError as error:
+                msg = f"not {error}"
+                raise ValueError(msg) from None
+        return url
+
+    @field_validator("ca_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _something(self) -> HttpSettings:
+        if not self.urls:
+            msg = "no address: give liveness, debugger or api, or leave out http"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Endpoint -> address, of those that are configured."""
+        given = {"liveness": self.liveness, "debugger": self.debugger, "api": self.api}
+        return {name: url for name, url in given.items() if url is not None}
+
+
 def _no_password(given: object) -> object:
     if given is not None and not isinstance(given, SecretStr):
         msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
@@ -249,6 +296,7 @@ class HerSettings(Section):
     postgres: PostgresSettings | None = None
     text: TextSettings = TextSettings()
     workflow: WorkflowSettings | None = None
+    http: HttpSettings | None = None
     intervals: Mapping[str, float] = Field(default_factory=dict)
 
     @field_validator("deployment")

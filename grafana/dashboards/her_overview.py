@@ -7,7 +7,7 @@ from exporters.core.flux import events
 from exporters.core.label import DEPLOYMENT
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import FOUND, HER, LOGS, OVERVIEW, WORKS, page, per_minute
+from grafana.dashboards.her_pages import FOUND, HER, LOGS, OVERVIEW, SYSTEM_HEALTH, WORKS, page, per_minute
 from grafana.dashboards.panels import (
     AGE,
     ALTERNATIVE,
@@ -42,6 +42,7 @@ WORKING = row(
         line(health.SOURCE_UP.min(by=DEPLOYMENT, where=HER), DEPLOYMENT),
         words=UP_DOWN,
         nothing="Unknown",
+        links=(go("System health", SYSTEM_HEALTH),),
     ),
     stat(
         "Running for",

@@ -8,6 +8,7 @@ from exporters.core.metric import Not, Where
 from exporters.her import labels as lb
 from exporters.her import metrics as m
 from prometheus.alerts.alert import Alert
+from prometheus.alerts.her_system import SYSTEM_ALERTS
 
 _DECISIONS: Where = {SYSTEM: "her", health.STREAM: "decisions"}
 _DECISIONS_READ = health.STREAM_LAST_SUCCESS.over_time("last_over_time", "5m", by=DEPLOYMENT, where=_DECISIONS)
@@ -127,4 +128,5 @@ ALERTS: tuple[Alert, ...] = (
         "her-traffic",
         reads=("workflow",),
     ),
+    *SYSTEM_ALERTS,
 )

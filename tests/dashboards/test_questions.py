@@ -32,6 +32,16 @@ ANSWERS: list[tuple[str, str, tuple[str, ...]]] = [
     ("log lines by level", "her-overview", ("Log lines per minute",)),
     ("how much is in short memory", "her-overview", ("Short memory",)),
     ("is it alive at all", "her-overview", ("Sign of life", "Redis", "Running for")),
+    # System health.
+    (
+        "which Redis, how full, how many connections",
+        "her-system",
+        ("Redis server", "Redis memory", "Redis connections"),
+    ),
+    ("which PostgreSQL, how large", "her-system", ("PostgreSQL server", "Database size", "PostgreSQL connections")),
+    ("what it could do when it started", "her-system", ("Last start", "Starts", "Capabilities")),
+    ("settings that are no secrets", "her-system", ("Time zones", "Texts that leave HER")),
+    ("do its ports answer, and how fast", "her-system", ("Ports", "Ports now", "Time to answer")),
     # Logs.
     ("levels", "her-logs", ("Lines per minute by level", "Lines by level")),
     ("loggers", "her-logs", ("Loudest loggers", "Most errors and warnings")),
