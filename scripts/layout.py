@@ -23,10 +23,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from memory_sources import MemorySource, asks_a_database, memory_sources, provisioning
 from server_configs import Addresses, alertmanager_yml, client_yml, duration, prometheus_yml, web_yml
 from watched import ContradictionError, known_systems, watched
 
@@ -55,10 +56,15 @@ class Choice:
     """
 
     def __init__(
-        self, configured: frozenset[str], known: frozenset[str], sources: Mapping[str, frozenset[str]]
+        self,
+        configured: frozenset[str],
+        known: frozenset[str],
+        sources: Mapping[str, frozenset[str]],
+        memories: Sequence[MemorySource] = (),
     ) -> None:
         self._left_out = known - configured
         self._sources = sources
+        self.memories = tuple(memories)
 
     def files(self, folder: Path, pattern: str) -> Iterator[Path]:
         """The chosen files of a folder, in the order of their names."""
@@ -73,8 +79,13 @@ class Choice:
                 yield path
 
     def _has_what_it_reads(self, page: Path) -> bool:
-        """Whether the system's sources are watched that the page's tags name: `reads-postgres`."""
-        tags = json.loads(page.read_bytes()).get("tags", ())
+        """Whether what its tags name is watched (`reads-postgres`), and somebody may read what its panels ask."""
+        content = page.read_bytes()
+        if asks_a_database(content):
+            readable = {source.system for source in self.memories if source.reader is not None}
+            if page.parent.name not in readable:
+                return False
+        tags = json.loads(content).get("tags", ())
         wanted = {tag.removeprefix(READS) for tag in tags if tag.startswith(READS)}
         return wanted <= self._sources.get(page.parent.name, frozenset())
 
@@ -85,7 +96,7 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
     interval: of Prometheus's scrapes. tls: the servers it asks speak it. main, text: pages without text, and with.
     """
     tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
-    provisioning = at / "provisioning"
+    below = at / "provisioning"
     kinds = [kind for kind, wanted in (("main", main), ("restricted", text)) if wanted]
     for kind in kinds:
         for page in choice.pages(kind):
@@ -97,15 +108,17 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
             # Not from Grafana's environment: a variable is always text there, and text where it wants a boolean makes
             # every query end in a panic (Grafana 10.1).
             content = content.replace(b"$SERVERS_SPEAK_TLS", b"true" if tls else b"false")
-            tree[provisioning / "datasources" / source.name] = content
+            tree[below / "datasources" / source.name] = content
+    if choice.memories:
+        tree[below / "datasources" / "memories-text.yml"] = provisioning(choice.memories, text=text)
     for provider in choice.files(PROVISIONING / "dashboards", "*.yml"):
         kind = "restricted" if provider.stem.endswith("-text") else "main"
         # A provider without pages would log an error every half minute.
         if kind in kinds and any((PAGES / kind / provider.stem.removesuffix("-text")).glob("*.json")):
-            tree[provisioning / "dashboards" / provider.name] = provider.read_bytes()
+            tree[below / "dashboards" / provider.name] = provider.read_bytes()
     # Grafana reports each of its folders that is missing.
     for folder in ("datasources", "dashboards", "alerting", "plugins", "notifiers"):
-        tree[provisioning / folder / "empty.yml"] = b"apiVersion: 1\n"
+        tree[below / folder / "empty.yml"] = b"apiVersion: 1\n"
     tree[at / "dashboards" / "home.json"] = home_page(main=main)
     return tree
 
@@ -124,7 +137,7 @@ def home_page(*, main: bool) -> bytes:
 def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> Tree:
     """Every file of the stack. Raises ContradictionError before anything is written."""
     config = watched(options.config)
-    choice = Choice(config.systems, known_systems(), config.sources)
+    choice = Choice(config.systems, known_systems(), config.sources, memory_sources(config.deployments))
     addresses = Addresses(
         exporters=tuple(split(options.exporters)),
         prometheus=options.prometheus,

@@ -38,6 +38,7 @@ GENERATED = (
 GIVEN = {
     "her_redis_password": "REDIS_PASSWORD",
     "her_postgres_password": "POSTGRES_PASSWORD",
+    "her_postgres_text_password": "POSTGRES_TEXT_PASSWORD",
     "smtp_password": "SMTP_PASSWORD",
     "sms_urls": "SMS_URLS",
 }
@@ -52,6 +53,7 @@ POSTGRES = {"user": "POSTGRES_USER", "dbname": "POSTGRES_DB", "memory_table": "M
 WORDS = (
     *("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "POSTGRES_HOST", "POSTGRES_PORT"),
     *POSTGRES.values(),
+    "POSTGRES_TEXT_USER",
     *GIVEN.values(),
 )
 
@@ -137,10 +139,15 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
     # JSON is YAML, and quotes what needs it.
     made = REDIS_OF_EXAMPLE.sub(lambda _: f"redis: {json.dumps(redis)}", example, count=1)
     if settings.get("POSTGRES_HOST"):
-        postgres = address(settings, "POSTGRES_HOST", "POSTGRES_PORT", "5432") | {"user": "her"}
+        postgres: dict[str, object] = {**address(settings, "POSTGRES_HOST", "POSTGRES_PORT", "5432"), "user": "her"}
         postgres |= {key: settings[name] for key, name in POSTGRES.items() if settings.get(name)}
         if settings.get("POSTGRES_PASSWORD"):
             postgres["password_file"] = "/run/secrets/her_postgres_password"  # noqa: S105 - a path
+        if settings.get("POSTGRES_TEXT_USER"):
+            postgres["memory_text"] = {
+                "user": settings["POSTGRES_TEXT_USER"],
+                "password_file": "/run/secrets/her_postgres_text_password",
+            }
         made = POSTGRES_OF_EXAMPLE.sub(lambda _: f"postgres: {json.dumps(postgres)}", made, count=1)
     path.write_text(made, encoding="utf-8")
     # A container's user reads it; it names password files and holds no password.

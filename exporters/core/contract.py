@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from exporters.core.bell import Bell
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.metric import Metric
+from exporters.core.sql import TextRows
 
 Json = Any
 """A value that json.dumps accepts: cursors and fold states are stored as JSON."""
@@ -216,7 +217,8 @@ class Source(Generic[C]):
 class System:
     """One kind of watched system: THE registration value.
 
-    metrics and measurements: everything it can emit. settings: the pydantic model of one deployment.
+    metrics and measurements: everything it can emit. texts: rows that pages show where they
+    are. settings: the pydantic model of one deployment.
     from_environment: one deployment from the system's own variable names, None if they are not set.
     sources: one deployment's settings -> its sources. hash_key keys the hashes of user ids.
     """
@@ -228,3 +230,4 @@ class System:
     settings: type[Any]
     from_environment: Callable[[Mapping[str, str]], Mapping[str, Any] | None]
     sources: Callable[[Any, bytes], tuple[Source[Any], ...]]
+    texts: tuple[TextRows, ...] = ()

@@ -142,11 +142,33 @@ class WorkflowSettings(Section):
         return self
 
 
+class MemoryTextSettings(Section):
+    """The account through which the restricted Grafana reads memories word for word. The exporter never uses it.
+
+    password_file, ca_file: as Grafana has them, and so not looked at here. sslmode: Grafana knows no `prefer`.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    user: str = Field(min_length=1, max_length=63)
+    password_file: Path
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> MemoryTextSettings:
+        if self.sslmode.startswith("verify") and self.ca_file is None:
+            msg = f"sslmode {self.sslmode} needs a ca_file"
+            raise ValueError(msg)
+        return self
+
+
 class PostgresSettings(Section):
     """HER's PostgreSQL, with an account that may read a few columns. password_file is read at every connect.
 
     sslmode: in libpq's words; only `verify-full` knows whom it talks to. ca_file: the authority to trust.
     timeout_seconds: what one query may take. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
+    memory_text: another account, for people who read memories in Grafana; off without it.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -163,6 +185,7 @@ class PostgresSettings(Section):
     key_file: Path | None = None
     timeout_seconds: float = Field(5.0, ge=0.5, le=30)
     memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    memory_text: MemoryTextSettings | None = None
 
     @field_validator("password", mode="before")
     @classmethod
@@ -189,6 +212,9 @@ class PostgresSettings(Section):
             raise ValueError(msg)
         if self.sslmode.startswith("verify") and self.ca_file is None:
             msg = f"sslmode {self.sslmode} needs a ca_file"
+            raise ValueError(msg)
+        if self.memory_text is not None and self.memory_text.user == self.user:
+            msg = "memory_text has an account of its own: the exporter's must not read texts"
             raise ValueError(msg)
         return self
 

@@ -198,6 +198,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         help="make that account, with the password in this file",
     )
+    parser.add_argument("--postgres.reader", dest="sql_reader", help="account that may read memories word for word")
+    parser.add_argument(
+        "--postgres.reader-password-file",
+        dest="sql_reader_file",
+        type=Path,
+        help="make that account, with the password in this file",
+    )
     parser.add_argument("--memory-days", type=int, default=30, help="memories to begin with (%(default)s)")
     parser.add_argument("--seed", type=int, help="fixes every random choice; by default each run differs")
     parser.add_argument("--rate", type=float, default=4.0, help="list entries per second, about (%(default)s)")
@@ -235,6 +242,9 @@ def _database(arguments: argparse.Namespace, her: Her, seed: int) -> "Database":
     if arguments.sql_observer:
         theirs = arguments.sql_observer_file
         made.admit(arguments.sql_observer, theirs.read_text().strip() if theirs else None)
+    if arguments.sql_reader:
+        theirs = arguments.sql_reader_file
+        made.admit_reader(arguments.sql_reader, theirs.read_text().strip() if theirs else None)
     return made
 
 

@@ -9,6 +9,7 @@ from grafana.dashboards import (
     her_jobs,
     her_logs,
     her_memory,
+    her_memory_texts,
     her_overview,
     her_state,
     her_system,
@@ -35,4 +36,5 @@ BOARDS: tuple[Board, ...] = (
     her_text.EXECUTIONS,
     her_text.DECISIONS,
     her_text.WORKFLOW,
+    her_memory_texts.BOARD,
 )

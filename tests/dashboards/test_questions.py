@@ -96,6 +96,7 @@ ANSWERS: list[tuple[str, str, tuple[str, ...]]] = [
     ("response times", "her-traffic", ("Reply time", "Reply times", "Typical reply time")),
     ("where the time goes", "her-traffic", ("Waiting for the model", "Stages (mean)", "Workflow nodes (mean)")),
     ("how requests end", "her-traffic", ("Answered", "Requests in the last hour", "Requests")),
+    ("the newest memories, and those that a person looks for", "her-memory-texts", ("Memories", "Found")),
     # System health.
     (
         "is Redis reached, what does reading it cost",
@@ -131,6 +132,7 @@ def test_a_panel_answers(question: str, uid: str, panels: tuple[str, ...]) -> No
         ("her-decisions", {"event_type", "source"}),
         ("her-log-lines", {"level", "logger", "search"}),
         ("her-chat-texts", {"search"}),
+        ("her-memory-texts", {"database", "owner", "category", "search"}),
         ("her-execution-details", {"outcome", "kind", "search"}),
         ("her-decision-details", {"event_type", "source", "verdict", "search"}),
     ],
@@ -162,6 +164,7 @@ def test_main_questions_are_answered_without_influxdb(uid: str) -> None:
         "HER / Execution details",
         "HER / Decision details",
         "HER / Workflow console",
+        "HER / Memories",
     }:
         return
     asked = [p["datasource"]["type"] for p in BOARDS[uid]["panels"] if p.get("targets")]

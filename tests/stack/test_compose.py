@@ -178,6 +178,8 @@ def test_only_the_restricted_grafana_can_read_texts() -> None:
     holders = {name for name, service in SERVICES.items() if "influxdb-text-token" in mounts(service).values()}
     assert holders == {"grafana-restricted", "influxdb-setup"}
     assert SERVICES["grafana-restricted"]["profiles"] == ["restricted"]
+    readers = {name for name, service in SERVICES.items() if "her_postgres_text_password" in secret_names(service)}
+    assert readers - DEMO == {"grafana-restricted"}, "and not the exporter"
     main, restricted = SERVICES["grafana"], SERVICES["grafana-restricted"]
     assert mounts(main)["/var/lib/grafana"] != mounts(restricted)["/var/lib/grafana"]
     assert not secret_names(main) & secret_names(restricted)
