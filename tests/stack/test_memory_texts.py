@@ -30,6 +30,7 @@ from tests.servers.fixtures import skip_without
 from tests.stack.checkout import make_checkout
 from tests.stack.compose import ROOT, services
 from tests.stack.grafanas import PASSWORD, StackGrafana
+from tests.stack.test_layout import MEMORIES
 from tests.stack.test_notifications import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.real_grafana]
@@ -211,6 +212,21 @@ def test_the_accounts_time_limit_holds_in_grafana(stack: Stack) -> None:
     }
     answer = ask(stack.restricted, "SELECT pg_sleep(20)", "her-memories-cellar")
     assert "statement timeout" in answer.text
+
+
+def test_a_grafana_that_is_no_longer_to_read_them_forgets(tmp_path: Path) -> None:
+    """Grafana keeps a data source in its own database when its file is gone."""
+    skip_without("grafana")
+    checkout = make_checkout(tmp_path / "checkout")
+    (tmp_path / "password").write_text(SECRET)
+    config = MEMORIES.replace("/run/secrets/her_postgres_text_password", str(tmp_path / "password"))
+    environment = services("docker-compose.together.yml")["grafana"]["environment"]
+    seen = []
+    for flags in (("--text", "together"), ()):
+        checkout.lay_out(*flags, config=config)
+        with StackGrafana(tmp_path / "grafana", free_port(), checkout, env=environment) as grafana:
+            seen.append({one["uid"] for one in grafana.get("/api/datasources") if one["type"] == "postgres"})
+    assert seen == [{"her-memories-home", "her-memories-office"}, set()]
 
 
 @pytest.fixture(scope="module")
