@@ -41,6 +41,7 @@ TRAFFIC = "her-traffic"
 WORKFLOW = "her-workflow"
 MEMORY = "her-memory"
 STATE = "her-state"
+COPIES = "her-copies"
 
 WORKS: Mapping[float | str, Word] = {1: Word("Works", GOOD), 0: Word("Does not work", BAD)}
 FOUND: Mapping[float | str, Word] = {1: Word("yes", GOOD), 0: Word("no", BAD)}

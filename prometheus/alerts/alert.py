@@ -13,8 +13,8 @@ from typing import Any, Literal
 import yaml
 
 from exporters.core.errors import DeclarationError
-from exporters.core.health import SOURCE_UP
-from exporters.core.label import SYSTEM
+from exporters.core.health import SOURCE, SOURCE_UP
+from exporters.core.label import DEPLOYMENT, SYSTEM
 from exporters.core.promql import RULE, Expr
 
 Severity = Literal["critical", "warning", "info"]
@@ -31,7 +31,9 @@ class Alert:
 
     system: the watched system it speaks of, empty where the series says so itself. expr: true while it should fire.
     held_by: labels (beside `deployment`) that tell two instances apart; None: blindness does not hold it, because it is
-    about the exporter itself. wait: how long it must be true. dashboard: uid and the question it answers there.
+    about the exporter itself. source: which source it is read from, for others may be seen while this one is not; empty
+    where the series says so itself, and then `system` and `source` are among held_by. wait: how long it must be true.
+    dashboard: uid and the question it answers there.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Alert:
     dashboard: str
     wait: str = "2m"
     held_by: tuple[str, ...] | None = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.name[:1].isupper() or "_" in self.name:
@@ -52,19 +55,26 @@ class Alert:
             if not text.endswith("."):
                 msg = f"{self.name}: {text!r} is not a sentence"
                 raise DeclarationError(msg)
+        told_by_series = {SYSTEM.name, SOURCE.name} <= set(self.held_by or ())
+        if self.held_by is not None and not (told_by_series or (self.system and self.source)):
+            msg = f"{self.name}: which source must be seen for it?"
+            raise DeclarationError(msg)
 
     def promql(self) -> str:
         """The rule's expression."""
         asked = self.expr.render(RULE)
         if self.held_by is None:
             return asked
-        by = ", ".join(("deployment", *self.held_by))
-        looked = SOURCE_UP.over_time("max_over_time", "1m", where={SYSTEM: self.system}).equals(1).render(RULE)
+        by = ", ".join((DEPLOYMENT.name, *self.held_by))
+        where = {SYSTEM: self.system, SOURCE: self.source} if self.source else None
+        seen = (DEPLOYMENT,) if self.source else (DEPLOYMENT, SYSTEM, SOURCE)
+        on = f"on ({', '.join(label.name for label in seen)})"
+        looked = SOURCE_UP.over_time("max_over_time", "1m", by=seen, where=where).equals(1).render(RULE)
         # Not for ever: a deployment that was taken out of the configuration takes its alerts along.
-        known = SOURCE_UP.over_time("max_over_time", "6h", where={SYSTEM: self.system}).render(RULE)
+        known = SOURCE_UP.over_time("max_over_time", "6h", by=seen, where=where).render(RULE)
         # The rule remembers itself: ALERTS is what it said at the last evaluation.
         firing = f'ALERTS{{alertname="{self.name}", alertstate="firing"}}'
-        held = f"({firing} unless on (deployment) ({looked})) and on (deployment) {known}"
+        held = f"({firing} unless {on} ({looked})) and {on} {known}"
         return f"({asked})\nor\nmax by ({by}) ({held})"
 
     def rule(self) -> dict[str, Any]:
