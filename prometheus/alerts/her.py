@@ -171,10 +171,11 @@ ALERTS: tuple[Alert, ...] = (
         "warning",
         "her",
         (s.SCHEDULED_JOBS.over_time("min_over_time", "5m", by=s.JOB_KIND, where={s.JOB_STATE: "overdue"}) > 0).both(
-            _BEATS_IN_REDIS.either(_BEATS_IN_POSTGRES), on=_ON
+            _BEATS_IN_POSTGRES, on=_ON
         ),
         "Scheduled jobs of kind {{ $labels.kind }} do not run ({{ $labels.deployment }}).",
-        "HER gives signs of life, and for ten minutes there were always jobs in its table whose time had come.",
+        "HER renews its lock in PostgreSQL, and for ten minutes there were always jobs in its table whose time had"
+        " come.",
         "her-state",
         wait="5m",
         held_by=("kind",),
