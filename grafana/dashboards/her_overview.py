@@ -9,7 +9,7 @@ from exporters.core.metric import Where
 from exporters.her import labels as lb
 from exporters.her import metrics as m
 from grafana.dashboards.her_pages import FOUND, HER, LOGS, OVERVIEW, WORKS, page, per_minute
-from grafana.dashboards.her_picture import LATE, PICTURES, SILENT, picture
+from grafana.dashboards.her_picture import LATE, PICTURES, SILENT, picture, working
 from grafana.dashboards.panels import (
     AGE,
     ALTERNATIVE,
@@ -64,8 +64,9 @@ WORKING = row(
     ),
     stat(
         "In progress",
-        "How many requests is HER working on right now?",
-        m.IN_PROGRESS.sum(),
+        "How many requests does HER work on? Those that a rate limit stopped, or that were a group's chatter, never end"
+        " and are left out.",
+        working(),
         may_be_zero="between two requests there is none.",
         width=3,
     ),

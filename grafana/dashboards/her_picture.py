@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from exporters.core import health
 from exporters.core.label import DEPLOYMENT, SYSTEM
-from exporters.core.metric import Not
+from exporters.core.metric import By, Not
 from exporters.core.promql import Expr
 from exporters.her import labels as lb
 from exporters.her import metrics as m
@@ -37,7 +37,7 @@ def picture() -> Expr:
     gone. One that stopped at the memory lookup (a rate limit, a group's chatter) never ends, and tells nothing.
     """
     out_of_sight = _reached("redis").equals(0)
-    at_work = m.NODE_RUNNING.sum(by=DEPLOYMENT, where={lb.NODE: Not(("memory_lookup",))}) > 0
+    at_work = working(by=DEPLOYMENT) > 0
     unanswered = m.DEBUGGER_BUSY.max(by=DEPLOYMENT).equals(1)
     age = _sign_of_life()
     silent = (age > SILENT).unless(at_work.either(unanswered)).either(age > GIVEN_UP)
@@ -46,6 +46,11 @@ def picture() -> Expr:
     for value, is_so in enumerate((silent, blocked, at_work, age), start=1):
         shown = shown.either(is_so * 0 + value)
     return shown
+
+
+def working(by: By = ()) -> Expr:
+    """Requests that HER works on: those in progress that did not stop at the memory lookup."""
+    return m.NODE_RUNNING.sum(by=by, where={lb.NODE: Not(("memory_lookup",))})
 
 
 def _sign_of_life() -> Expr:

@@ -7,7 +7,7 @@ from exporters.her import labels as lb
 from exporters.her import metrics as m
 from exporters.her import sql_metrics as s
 from grafana.dashboards.her_pages import STATE, page
-from grafana.dashboards.her_picture import LATE, PICTURES, SILENT, picture
+from grafana.dashboards.her_picture import LATE, PICTURES, SILENT, picture, working
 from grafana.dashboards.panels import (
     AGE,
     FROM_NOW,
@@ -57,8 +57,9 @@ ALIVE = row(
     ),
     stat(
         "Requests in progress",
-        "How many requests were begun and not ended within the last ten minutes?",
-        m.IN_PROGRESS.sum(),
+        "How many requests does HER work on? Those that a rate limit stopped, or that were a group's chatter, never end"
+        " and are left out.",
+        working(),
         may_be_zero="nobody is waiting for HER.",
         height=5,
     ),
