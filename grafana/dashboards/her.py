@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grafana.dashboards import (
     her_chats,
+    her_copies,
     her_decisions,
     her_executors,
     her_jobs,
@@ -31,6 +32,7 @@ BOARDS: tuple[Board, ...] = (
     her_memory.BOARD,
     her_state.BOARD,
     her_system.BOARD,
+    her_copies.BOARD,
     her_text.LOG_LINES,
     her_text.CHATS,
     her_text.EXECUTIONS,

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import yaml
 
 from exporters.core.errors import DeclarationError
-from exporters.core.health import SOURCE_UP, STREAM, STREAM_UP
-from exporters.core.label import SYSTEM
+from exporters.core.health import SOURCE, SOURCE_UP, STREAM, STREAM_UP
+from exporters.core.label import DEPLOYMENT, SYSTEM, Label
 from exporters.core.promql import RULE, Expr
 
 Severity = Literal["critical", "warning", "info"]
@@ -34,8 +34,10 @@ class Alert:
 
     system: the watched system it speaks of, empty where the series says so itself. expr: true while it should fire.
     held_by: labels (beside `deployment`) that tell two instances apart; None: blindness does not hold it, because it is
-    about the exporter itself. reads: the streams and probes that own what `expr` asks; while one of them cannot be
-    read, what fired is held. wait: how long it must be true. dashboard: uid and the question it answers there.
+    about the exporter itself. reads: the streams and probes whose silence must not end what fired; while one of them
+    cannot be read it is held. Empty where the series says itself which source tells it, and then `system` and `source`
+    are among held_by. asks_too: streams that `expr` also asks where a deployment has them; many lack one of them, so
+    their silence holds nothing. wait: how long it must be true. dashboard: uid and the question it answers there.
     """
 
     name: str
@@ -48,12 +50,14 @@ class Alert:
     wait: str = "2m"
     held_by: tuple[str, ...] | None = ()
     reads: tuple[str, ...] = ()
+    asks_too: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name[:1].isupper() or "_" in self.name:
             msg = f"{self.name}: an alert's name is CamelCase"
             raise DeclarationError(msg)
-        if (self.held_by is not None) != bool(self.reads):
+        by_series = {SYSTEM.name, SOURCE.name} <= set(self.held_by or ())
+        if (self.held_by is not None and not by_series) != bool(self.reads) or set(self.reads) & set(self.asks_too):
             msg = f"{self.name}: what blindness holds names the streams it reads, and nothing else does (reads=…)"
             raise DeclarationError(msg)
         for text in (self.summary, self.description):
@@ -66,13 +70,21 @@ class Alert:
         asked = self.expr.render(RULE)
         if self.held_by is None:
             return asked
-        by = ", ".join(("deployment", *self.held_by))
-        looked = " and on (deployment) ".join(f"({self._was_read(stream)})" for stream in self.reads)
+        by = ", ".join((DEPLOYMENT.name, *self.held_by))
+        if self.reads:
+            seen: tuple[Label, ...] = (DEPLOYMENT,)
+            where = {SYSTEM: self.system}
+            looked = " and on (deployment) ".join(f"({self._was_read(stream)})" for stream in self.reads)
+        else:
+            seen = (DEPLOYMENT, SYSTEM, SOURCE)
+            where = None
+            looked = SOURCE_UP.over_time("max_over_time", "1m", by=seen).equals(1).render(RULE)
+        on = f"on ({', '.join(label.name for label in seen)})"
         # Not for ever: a deployment that was taken out of the configuration takes its alerts along.
-        known = SOURCE_UP.over_time("max_over_time", "6h", where={SYSTEM: self.system}).render(RULE)
+        known = SOURCE_UP.over_time("max_over_time", "6h", by=seen, where=where).render(RULE)
         # The rule remembers itself: ALERTS is what it said at the last evaluation.
         firing = f'ALERTS{{alertname="{self.name}", alertstate="firing"}}'
-        held = f"({firing} unless on (deployment) ({looked})) and on (deployment) {known}"
+        held = f"({firing} unless {on} ({looked})) and {on} {known}"
         return f"({asked})\nor\nmax by ({by}) ({held})"
 
     def _was_read(self, stream: str) -> str:

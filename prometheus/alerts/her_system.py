@@ -40,18 +40,6 @@ SYSTEM_ALERTS: tuple[Alert, ...] = (
         reads=("decisions", "endpoints"),
     ),
     Alert(
-        "HerBlocked",
-        "warning",
-        "her",
-        _found("busy"),
-        "HER has not answered on its {{ $labels.endpoint }} port for a quarter of an hour ({{ $labels.deployment }}).",
-        "It accepts connections and answers nothing. Half a minute of that is a model call; this is longer than any.",
-        PAGE,
-        wait="15m",
-        held_by=("endpoint",),
-        reads=("endpoints",),
-    ),
-    Alert(
         "HerRedisAlmostFull",
         "warning",
         "her",

@@ -10,6 +10,8 @@ from prometheus.alerts.alert import Alert
 
 _SOURCE = (DEPLOYMENT, SYSTEM, health.SOURCE)
 _STREAM = (*_SOURCE, health.STREAM)
+_SOURCE_NAMES = tuple(label.name for label in _SOURCE)
+_SOURCE_HELD = (SYSTEM.name, health.SOURCE.name)
 _EXPORTER_GONE = Expr(lambda _: 'up{job="observatory"} == 0 or absent(up{job="observatory"})', frozenset(), whole=False)
 
 _BLIND = health.SOURCE_UP.over_time("max_over_time", "1m", by=_SOURCE).equals(0)
@@ -94,6 +96,45 @@ ALERTS: tuple[Alert, ...] = (
         "More than five in half an hour: the system probably writes a new shape.",
         "observatory-health",
         held_by=None,
+    ),
+    Alert(
+        "ObservatoryRowsLate",
+        "warning",
+        "",
+        health.STREAM_LATE.increase("1h", by=_STREAM) > 10,
+        "Rows of {{ $labels.stream }} appear long after their own time ({{ $labels.system }},"
+        " {{ $labels.deployment }}).",
+        "More than ten within an hour were found only by the wider look back, and are counted. What appears later than"
+        " that one reaches, a day for most tables, is never found.",
+        "observatory-health",
+        wait="0m",
+        held_by=None,
+    ),
+    Alert(
+        "ObservatoryHorizonHeld",
+        "warning",
+        "",
+        (health.STREAM_PENDING.over_time("min_over_time", "30m", by=_STREAM) > 5).aggregate("max", _SOURCE_NAMES),
+        "A transaction has been open in {{ $labels.source }} of {{ $labels.system }} for half an hour"
+        " ({{ $labels.deployment }}).",
+        "Its rows are looked at again and again, which costs time at each read; the database can clean up nothing that"
+        " is newer than this transaction, in any of its tables.",
+        "observatory-health",
+        wait="5m",
+        held_by=_SOURCE_HELD,
+    ),
+    Alert(
+        "ObservatoryHistoryStuck",
+        "warning",
+        "",
+        health.STREAM_HISTORY.over_time("min_over_time", "15m", by=_STREAM).equals(1),
+        "The history of {{ $labels.stream }} is not through after two hours ({{ $labels.system }},"
+        " {{ $labels.deployment }}).",
+        "What the table held before the exporter came is read while nothing else is to do, and not while InfluxDB takes"
+        " no points. Its counters are too small until then.",
+        "observatory-health",
+        wait="2h",
+        held_by=(*_SOURCE_HELD, health.STREAM.name),
     ),
     Alert(
         "ObservatoryOutboxGrowing",

@@ -105,6 +105,15 @@ ANSWERS: list[tuple[str, str, tuple[str, ...]]] = [
     ),
     ("is anything lost, late or refused", "observatory-health", ("Lost", "Gaps", "Refused", "From event to commit")),
     ("does InfluxDB take the points", "observatory-health", ("Waiting points", "Points stored per minute", "Buckets")),
+    ("does a transaction stay open, do rows come late", "observatory-health", ("Tables", "Rows looked at again")),
+    # HER's database, where it is watched.
+    ("dead, blocked, at work or idle", "her-overview", ("HER is",)),
+    ("the same, with both signs of life", "her-state", ("HER is", "Sign of life, PostgreSQL", "HER over time")),
+    ("what is planned, as it is now", "her-state", ("The scheduler's own table", "Jobs by state")),
+    ("users, and their time zones", "her-state", ("Users", "Active", "Time zones")),
+    ("how much is remembered, of whom, since when", "her-memory", ("Memories", "Whose", "Made per day", "Categories")),
+    ("do Redis and PostgreSQL agree", "her-copies", ("PostgreSQL has", "Missing copies", "Both copies, by type")),
+    ("what HER wrote first, and its reflections", "her-copies", ("First messages", "Days reflected on")),
     # All systems.
     ("every system, its state, its pages", "observatory-home", ("Every system", "Pages", "Alerts")),
     (

@@ -25,8 +25,8 @@ T = TypeVar("T")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _WINDOW = re.compile(r"\[(\d+(?:ms|s|m|h|d))\]")
-_AGE = re.compile(r"> 300\b")
-"""The only threshold in the rules that is a time."""
+_AGE = re.compile(r"([<>]) (180|300|600)\b")
+"""The thresholds in the rules that are times."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def alerting(
     """Both servers, watching the exporter and mailing to the sink.
 
     waits: divides how long an alert must hold before it fires. windows: divides the ranges in its expression and its
-    threshold of age. links: grafana, runbooks, as scripts/layout.py takes them. Alertmanager waits a second where it
+    thresholds of age. links: grafana, runbooks, as scripts/layout.py takes them. Alertmanager waits a second where it
     waits half a minute or more.
     """
     stack = folder / "stack"
@@ -76,7 +76,7 @@ def _quicker(rules: dict[str, Any], waits: float, windows: float) -> dict[str, A
                 continue
             rule["for"] = _divided(rule["for"], waits)
             expr = _WINDOW.sub(lambda found: f"[{_divided(found[1], windows)}]", rule["expr"])
-            rule["expr"] = _AGE.sub(f"> {300 / windows:g}", expr)
+            rule["expr"] = _AGE.sub(lambda found: f"{found[1]} {int(found[2]) / windows:g}", expr)
     return rules
 
 
