@@ -45,6 +45,9 @@ class Memory(set[bytes]):
     def among(self, hashes: Any) -> set[bytes]:
         return self.intersection(hashes)
 
+    def oldest(self) -> int | None:
+        return None
+
 
 def timed(work: Callable[[], object], rounds: int, prepare: Callable[[], object] = lambda: None) -> str:
     took = []
