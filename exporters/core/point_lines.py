@@ -69,7 +69,8 @@ class PointLines:
     def make(self, point: Point, record: bytes, stamps: Stamps) -> OutboxLine | None:
         """The point's line at its own time; None where there is none."""
         measurement = point.measurement
-        if measurement.bucket not in self._buckets:
+        bucket = measurement.bucket
+        if bucket not in self._buckets:
             return None
         try:
             known = self._tag_set(point)
@@ -79,11 +80,11 @@ class PointLines:
             time_ns = stamps.assign(known.series, event_ns, self._resolution_ns, record)
             if not MIN_TIME_NS <= time_ns <= MAX_TIME_NS:
                 raise Unencodable(reason="time_range", detail=str(time_ns))
-            return OutboxLine(measurement.bucket, time_ns, f"{undated} {time_ns}")
+            return OutboxLine(bucket, time_ns, f"{undated} {time_ns}")
         except (Unencodable, DeclarationError) as error:
             if times := self._seldom.times(str(error)):
                 log.error("%d points of %s could not be written as lines: %s", times, measurement.name, error)
-            self._dropped(measurement.bucket)
+            self._dropped(bucket)
             return None
 
     def _tag_set(self, point: Point) -> _TagSet:
