@@ -164,7 +164,8 @@ class PostgresRows:
             values["leads"] = [row[0] for row in tx.execute(self.table.leads()).fetchall()]
         began = perf_counter()
         tx.execute(self.table.window(filtered=n is not None, after=after, bounded=until is not None), values)
-        if wide:
+        # The last part is as long as what is left: it tells nothing, but where it is the whole window.
+        if wide and (until is not None or sweep is None):
             self._slices.took(perf_counter() - began)
         rows: list[Fetched] = tx.fetchall()
         fresh, hashes = self._ids.fresh(rows, seen)
