@@ -22,6 +22,9 @@ Json = Any
 LabelValues = tuple[str, ...]
 """Values of a metric's own labels (without `deployment`), in declared order."""
 
+Record = bytes | tuple[Any, ...]
+"""What a reader hands to `parse`: raw bytes, or the columns of a row, of which the first is its key as text."""
+
 E = TypeVar("E")
 S = TypeVar("S")
 C = TypeVar("C")
@@ -67,8 +70,21 @@ class Effects:
         self.observations.append((metric, labels, value))
 
     def point(self, measurement: Measurement, at: datetime, fields: Mapping[str, FieldValue], **tags: str) -> None:
-        """Add a point. Tags with an empty value are left out, as line protocol has none."""
-        self.points.append(Point(measurement, at, {k: v for k, v in tags.items() if v}, fields))
+        """Add a point. Tags with an empty value are left out, as line protocol has none.
+
+        fields: not changed by anybody afterwards; the same object for many points is written once.
+        """
+        if "" in tags.values():
+            tags = {k: v for k, v in tags.items() if v}
+        self.points.append(Point(measurement, at, tags, fields))
+
+
+def identity(record: Record) -> bytes:
+    """What tells a record from others of the same time: its bytes, or its key."""
+    if isinstance(record, bytes):
+        return record
+    key: str = record[0]
+    return key.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +111,15 @@ class SeenIds(Protocol):
     def among(self, hashes: Sequence[bytes]) -> set[bytes]:
         """Those of the hashes that are remembered."""
 
+    def oldest(self) -> int | None:
+        """The time of the oldest record that is remembered, in microseconds since the epoch; None: none is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one read of a stream returned.
 
-    records: raw bytes, oldest first. next_cursor: where the next read goes on, once this batch is committed.
+    records: oldest first. next_cursor: where the next read goes on, once this batch is committed.
     lost: entries that are known to have passed unread (exact, from a companion counter). gap: continuity could not be
     shown. more: there is more to read right now. totals: for each companion counter how much it grew since the last
     cursor, None where that cannot be said (it fell back). as_of: when the source was read.
@@ -110,7 +129,7 @@ class Batch:
     were read again because an open transaction keeps the source from closing them; None where nobody looked.
     """
 
-    records: Sequence[bytes]
+    records: Sequence[Record]
     next_cursor: Json
     as_of: datetime
     lost: int = 0
@@ -144,7 +163,13 @@ class RememberingReader(StreamReader[C_contra], Protocol[C_contra]):
         """What is new. Raises as `read` does."""
 
     def read_history(self, connection: C_contra, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
-        """The next part of what was there before the first read. Called while the last batch said `history`."""
+        """The next part of what was there before the first read. Called while the last batch said `history`.
+
+        It may go on reading ahead, on the same connection, until `rest` is called.
+        """
+
+    def rest(self) -> None:
+        """Called when a batch of history has been dealt with: the connection is nobody else's any more on return."""
 
     def place_anew(self) -> Json:
         """The cursor from which `read_live` finds the present place without emitting anything."""
@@ -155,7 +180,7 @@ class Stream(Generic[C, E, S]):
     """Events in order with a cursor.
 
     name: the label `stream`. interval: seconds between reads. feeds: the metrics this stream alone owns.
-    parse: raw bytes -> event, raises Rejected. fold: pure. state values are JSON (`encode`/`decode` translate).
+    parse: record -> event, raises Rejected. fold: pure. state values are JSON (`encode`/`decode` translate).
     event_time: the event's own time, None if it has none. resolution_ns: resolution of that time in the source; a
     point's stamp gets an offset below it. settle: effects of a batch's companion totals. expire: ends what never ended.
     view: gauges after each successful read. state_version: raise it when the state's shape changes (state restarts).
@@ -164,7 +189,7 @@ class Stream(Generic[C, E, S]):
     name: str
     interval: float
     reader: StreamReader[C]
-    parse: Callable[[bytes], E]
+    parse: Callable[[Any], E]
     fold: Callable[[S, E], tuple[S, Effects]]
     initial: Callable[[], S]
     event_time: Callable[[E], datetime | None]
