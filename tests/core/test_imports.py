@@ -18,7 +18,7 @@ from exporters.registry import SYSTEMS
 ROOT = Path(__file__).parents[2]
 OURS = ("exporters", "grafana", "prometheus")
 NAMES = tuple(system.name for system in SYSTEMS)
-DRAWN_FROM = ("metrics", "sql_metrics", "sql_texts", "labels")
+DRAWN_FROM = ("metrics", "sql_metrics", "system_metrics", "sql_texts", "labels")
 """The modules of a system that dashboards and rules are made from."""
 HEAVY = {
     "websockets": "only a deployment that listens to a debugger needs it",
