@@ -8,7 +8,7 @@ COPY docker/constraints.txt docker/constraints.txt
 RUN python -m venv /opt/observatory
 # Dependencies first: they change less often than the code, and a layer that did not change is not built again.
 COPY pyproject.toml README.md ./
-RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+RUN python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["sms"], sep="\n")' \
     >/tmp/requirements.txt
 RUN /opt/observatory/bin/pip install --requirement /tmp/requirements.txt
 COPY exporters exporters
@@ -31,7 +31,8 @@ RUN groupadd --gid 10001 observatory \
 # What scripts/layout.py chooses from for Prometheus, Alertmanager and Grafana.
 COPY grafana /opt/observatory/stack/grafana
 COPY prometheus /opt/observatory/stack/prometheus
-COPY scripts/layout.py scripts/make_influxdb.py scripts/server_configs.py scripts/watched.py /opt/observatory/stack/scripts/
+COPY scripts/layout.py scripts/make_influxdb.py scripts/memory_sources.py scripts/server_configs.py scripts/watched.py \
+     /opt/observatory/stack/scripts/
 COPY --from=build /opt/observatory /opt/observatory
 USER 10001:10001
 WORKDIR /var/lib/observatory

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporters.core import hash_key
-from exporters.core.contract import Json, Source, Stream, System
+from exporters.core.contract import Json, Record, Source, Stream, System
 from exporters.core.errors import ConfigError, ObservatoryError, Rejected
 from exporters.core.influx_endpoint import InfluxEndpoint, TokenUnreadable
 from exporters.core.influx_post import PostOutcome
@@ -118,7 +118,7 @@ def _try_source(source: Source[Any]) -> Iterator[Finding]:
             except Exception as error:
                 yield Finding(f"{name}/{probe.name}", "", _told(error))
             else:
-                yield Finding(f"{name}/{probe.name}", f"{len(samples)} gauges")
+                yield Finding(f"{name}/{probe.name}", f"{len(samples)} gauges", probe.trouble(samples))
     finally:
         source.close(connection)
 
@@ -137,7 +137,7 @@ def _read(stream: Stream[Any, Any, Any], connection: Any, now: datetime) -> tupl
     return read, refused
 
 
-def _parses(stream: Stream[Any, Any, Any], record: bytes) -> bool:
+def _parses(stream: Stream[Any, Any, Any], record: Record) -> bool:
     try:
         stream.parse(record)
     except Rejected:

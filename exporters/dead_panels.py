@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +20,13 @@ from typing import Any, Literal
 from exporters.core.errors import ConfigError
 from exporters.export import moment
 from exporters.panel_queries import Answer, InfluxDB, Prometheus, QueryFailed, Range
+from exporters.panel_sql import Database, Grafana
 
 State = Literal["alive", "quiet", "empty", "zero", "failing", "not asked"]
 DEAD: frozenset[State] = frozenset({"empty", "zero", "failing"})
 EVERYTHING = ".*"
+SQL = "postgres"
+"""The type of a data source that is asked in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,16 @@ def generated(root: Path | None = None) -> list[Dashboard]:
 
 
 def inspect(
-    dashboards: Sequence[Dashboard], prometheus: Prometheus, influxdb: InfluxDB | None, when: Range
+    dashboards: Sequence[Dashboard],
+    prometheus: Prometheus,
+    influxdb: InfluxDB | None,
+    when: Range,
+    grafana: Grafana | None = None,
 ) -> Iterator[Finding]:
-    """What every panel and every variable shows. Dashboards of systems or sources that nobody watches are left out."""
+    """What every panel and every variable shows. Dashboards of systems or sources that nobody watches are left out.
+
+    influxdb, grafana: without it the panels that ask Flux, or SQL, are not asked.
+    """
     from exporters.registry import SYSTEMS
 
     unwatched = {system.name for system in SYSTEMS} - prometheus.systems()
@@ -78,7 +89,7 @@ def inspect(
         if dashboard.system in unwatched:
             continue
         if not dashboard.reads or dashboard.reads <= prometheus.sources(dashboard.system):
-            yield from _inspect(dashboard.json, prometheus, influxdb, when)
+            yield from _Page(dashboard.json, prometheus, influxdb, grafana, when).findings()
 
 
 def report(findings: Sequence[Finding]) -> str:
@@ -97,58 +108,92 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.influxdb and not arguments.token_file:
         raise ConfigError(["--influxdb needs --influxdb.token-file"])
     influxdb = InfluxDB(arguments.influxdb, arguments.org, arguments.token_file) if arguments.influxdb else None
+    if arguments.grafana and not arguments.grafana_password_file:
+        raise ConfigError(["--grafana needs --grafana.password-file"])
+    grafana = (
+        Grafana(arguments.grafana, arguments.grafana_user, arguments.grafana_password_file)
+        if arguments.grafana
+        else None
+    )
     when = Range(moment(arguments.start, now), now)
     if when.seconds <= 0:
         raise ConfigError([f"--from {arguments.start}: is not before now"])
-    findings = list(inspect(generated(), Prometheus(arguments.prometheus), influxdb, when))
+    findings = list(inspect(generated(), Prometheus(arguments.prometheus), influxdb, when, grafana))
     print(report(findings))
     return 1 if any(finding.dead for finding in findings) else 0
 
 
-def _inspect(
-    json_: Mapping[str, Any], prometheus: Prometheus, influxdb: InfluxDB | None, when: Range
-) -> Iterator[Finding]:
-    board = str(json_["title"])
-    variables = {str(v["name"]): "" if v["type"] == "textbox" else EVERYTHING for v in json_["templating"]["list"]}
-    for variable in json_["templating"]["list"]:
-        if variable["type"] == "query":
-            yield _variable(board, variable, prometheus, variables)
-    for panel in json_["panels"]:
-        if panel["type"] == "row" or not panel.get("targets"):
-            continue
-        if influxdb is None and panel["datasource"]["type"] == "influxdb":
-            yield Finding(board, str(panel["title"]), "not asked", "no InfluxDB given")
-        else:
-            yield _panel(board, panel, prometheus, influxdb, variables, when)
+class _Page:
+    """One dashboard, and whom to ask."""
 
+    def __init__(
+        self,
+        json_: Mapping[str, Any],
+        prometheus: Prometheus,
+        influxdb: InfluxDB | None,
+        grafana: Grafana | None,
+        when: Range,
+    ) -> None:
+        self._json = json_
+        self._prometheus = prometheus
+        self._influxdb = influxdb
+        self._grafana = grafana
+        self._when = when
+        self._board = str(json_["title"])
+        listed = json_["templating"]["list"]
+        self._asked = [v for v in listed if v["type"] == "query"]
+        self._chosen = [v for v in listed if v["type"] == "datasource"]
+        self._variables = {
+            str(v["name"]): "" if v["type"] == "textbox" else str(v.get("allValue") or EVERYTHING) for v in listed
+        }
 
-def _variable(board: str, variable: Mapping[str, Any], prometheus: Prometheus, variables: Mapping[str, str]) -> Finding:
-    name = f"variable ${variable['name']}"
-    try:
-        values = prometheus.values_of(str(variable["query"]["query"]), variables)
-    except QueryFailed as error:
-        return Finding(board, name, "failing", str(error))
-    return Finding(board, name, "alive" if values else "empty")
+    def findings(self) -> Iterator[Finding]:
+        """What each variable and each panel shows."""
+        for variable in (*self._chosen, *self._asked):
+            yield self._found(f"variable ${variable['name']}", variable, partial(self._offered, variable))
+        for panel in self._json["panels"]:
+            if panel["type"] != "row" and panel.get("targets"):
+                yield self._found(str(panel["title"]), panel, partial(self._shown, panel))
 
+    def _found(self, name: str, thing: Mapping[str, Any], state: Callable[[], State]) -> Finding:
+        missing = self._nobody_to_ask(thing)
+        if missing:
+            return Finding(self._board, name, "not asked", f"no {missing} given")
+        try:
+            return Finding(self._board, name, state())
+        except QueryFailed as error:
+            return Finding(self._board, name, "failing", str(error))
 
-def _panel(
-    board: str,
-    panel: Mapping[str, Any],
-    prometheus: Prometheus,
-    influxdb: InfluxDB | None,
-    variables: Mapping[str, str],
-    when: Range,
-) -> Finding:
-    title = str(panel["title"])
-    answers: list[Answer] = []
-    try:
+    def _nobody_to_ask(self, thing: Mapping[str, Any]) -> str:
+        kind = SQL if thing["type"] == "datasource" else thing.get("datasource", {}).get("type")
+        if kind == "influxdb" and self._influxdb is None:
+            return "InfluxDB"
+        return "Grafana" if kind == SQL and self._grafana is None else ""
+
+    def _offered(self, variable: Mapping[str, Any]) -> State:
+        if variable["type"] == "datasource":
+            return "alive" if self._databases() else "empty"
+        if variable.get("datasource", {}).get("type") == SQL:
+            return "alive" if any(answer.rows for answer in self._rows(str(variable["query"]))) else "empty"
+        return "alive" if self._prometheus.values_of(str(variable["query"]["query"]), self._variables) else "empty"
+
+    def _shown(self, panel: Mapping[str, Any]) -> State:
+        answers: list[Answer] = []
         for target in panel["targets"]:
-            asked = influxdb if target["datasource"]["type"] == "influxdb" else prometheus
+            kind = target["datasource"]["type"]
+            if kind == SQL:
+                answers += self._rows(str(target["rawSql"]))
+                continue
+            asked = self._influxdb if kind == "influxdb" else self._prometheus
             if asked is not None:
-                answers.append(asked.ask(target, variables, when, str(panel.get("interval", ""))))
-    except QueryFailed as error:
-        return Finding(board, title, "failing", str(error))
-    return Finding(board, title, judged(answers, str(panel.get("description", "")), is_table=panel["type"] == "table"))
+                answers.append(asked.ask(target, self._variables, self._when, str(panel.get("interval", ""))))
+        return judged(answers, str(panel.get("description", "")), is_table=panel["type"] == "table")
+
+    def _rows(self, sql: str) -> list[Answer]:
+        return self._grafana.ask(sql, self._variables, self._when, self._databases()) if self._grafana else []
+
+    def _databases(self) -> list[Database]:
+        return [found for v in self._chosen for found in self._grafana.databases(v)] if self._grafana else []
 
 
 def judged(answers: Sequence[Answer], description: str, *, is_table: bool = False) -> State:

@@ -60,7 +60,7 @@ class Prometheus:
     """One Prometheus. url: http(s)://host:port, without user or password."""
 
     def __init__(self, url: str) -> None:
-        self._url = _checked(url, "--prometheus")
+        self._url = checked_url(url, "--prometheus")
 
     def systems(self) -> set[str]:
         """Names of the systems that any exporter watches."""
@@ -109,7 +109,7 @@ class Prometheus:
     def _get(self, path: str, arguments: Mapping[str, str]) -> Any:
         url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
         try:
-            return json.loads(_answer(urllib.request.Request(url)))["data"]  # noqa: S310 - scheme checked
+            return json.loads(answer_of(urllib.request.Request(url)))["data"]  # noqa: S310 - scheme checked
         except (ValueError, KeyError, TypeError):
             msg = f"{self._url} does not answer as Prometheus does"
             raise QueryFailed(msg) from None
@@ -119,7 +119,7 @@ class InfluxDB:
     """One InfluxDB 2. The token is read from its file and stands in a header only."""
 
     def __init__(self, url: str, org: str, token_file: Path) -> None:
-        self._url = _checked(url, "--influxdb")
+        self._url = checked_url(url, "--influxdb")
         self._org = org
         self._token_file = token_file
 
@@ -142,7 +142,7 @@ class InfluxDB:
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Token {token}", "Content-Type": "application/json"},
         )
-        return table_answer(_answer(request).decode())
+        return table_answer(answer_of(request).decode())
 
 
 def _numbers(data: Mapping[str, Any], *, instant: bool) -> list[float]:
@@ -199,14 +199,14 @@ def seconds(duration: str) -> float:
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _checked(url: str, flag: str) -> str:
+def checked_url(url: str, flag: str) -> str:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise ConfigError([f"{flag}: give http(s)://host:port, without user and password"])
     return url.rstrip("/")
 
 
-def _answer(request: urllib.request.Request) -> bytes:
+def answer_of(request: urllib.request.Request) -> bytes:
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - scheme checked
             body: bytes = answer.read()
@@ -215,7 +215,9 @@ def _answer(request: urllib.request.Request) -> bytes:
         said = error.read(2000).decode(errors="replace")
         try:
             document = json.loads(said)
-            said = str(document.get("error") or document.get("message") or said)
+            # Grafana tells it for each query by itself; ours are asked one by one.
+            within: Mapping[str, Any] = next(iter(document.get("results", {}).values()), {})
+            said = str(document.get("error") or document.get("message") or within.get("error") or said)
         except (ValueError, AttributeError):
             pass
         msg = f"answered {error.code}: {' '.join(said.split())[:300]}"

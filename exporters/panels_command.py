@@ -19,6 +19,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--influxdb", metavar="URL", help="ask the Flux panels too")
     parser.add_argument("--influxdb.org", dest="org", default="observatory", metavar="ORG")
     parser.add_argument("--influxdb.token-file", dest="token_file", type=Path, metavar="FILE")
+    parser.add_argument("--grafana", metavar="URL", help="ask the SQL panels too, through this Grafana")
+    parser.add_argument("--grafana.user", dest="grafana_user", default="admin", metavar="NAME")
+    parser.add_argument("--grafana.password-file", dest="grafana_password_file", type=Path, metavar="FILE")
     parser.add_argument("--from", dest="start", default="15m", metavar="AGO", help="time range, default 15m")
     parser.set_defaults(run=_run)
 

@@ -6,6 +6,7 @@ from exporters.core import health, llm
 from exporters.core.contract import System
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Metric
+from exporters.core.sql import TextRows
 from exporters.her.system import HER
 
 SYSTEMS: tuple[System, ...] = (HER,)
@@ -17,3 +18,5 @@ METRICS: tuple[Metric, ...] = (
 )
 
 MEASUREMENTS: tuple[Measurement, ...] = tuple(m for system in SYSTEMS for m in system.measurements)
+
+TEXT_ROWS: tuple[TextRows, ...] = tuple(rows for system in SYSTEMS for rows in system.texts)

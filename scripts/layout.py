@@ -21,11 +21,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from memory_sources import MemorySource, asks_a_database, memory_sources, provisioning
 from server_configs import Addresses, alertmanager_yml, client_yml, duration, prometheus_yml, web_yml
 from watched import ContradictionError, known_systems, watched
 
@@ -39,6 +41,9 @@ LINKS = "http://localhost:3002/"
 READS = "reads-"
 """How a page's tag begins that names a source it cannot do without."""
 
+RUNBOOKS = "runbook_url: docs/runbooks.md"
+"""How they begin a link to a runbook: a path in the repository, which a mail cannot open."""
+
 Tree = dict[PurePosixPath, bytes]
 """What is to stand under the output directory: relative path -> content."""
 
@@ -51,10 +56,15 @@ class Choice:
     """
 
     def __init__(
-        self, configured: frozenset[str], known: frozenset[str], sources: Mapping[str, frozenset[str]]
+        self,
+        configured: frozenset[str],
+        known: frozenset[str],
+        sources: Mapping[str, frozenset[str]],
+        memories: Sequence[MemorySource] = (),
     ) -> None:
         self._left_out = known - configured
         self._sources = sources
+        self.memories = tuple(memories)
 
     def files(self, folder: Path, pattern: str) -> Iterator[Path]:
         """The chosen files of a folder, in the order of their names."""
@@ -69,8 +79,13 @@ class Choice:
                 yield path
 
     def _has_what_it_reads(self, page: Path) -> bool:
-        """Whether the system's sources are watched that the page's tags name: `reads-postgres`."""
-        tags = json.loads(page.read_bytes()).get("tags", ())
+        """Whether what its tags name is watched (`reads-postgres`), and somebody may read what its panels ask."""
+        content = page.read_bytes()
+        if asks_a_database(content):
+            readable = {source.system for source in self.memories if source.reader is not None}
+            if page.parent.name not in readable:
+                return False
+        tags = json.loads(content).get("tags", ())
         wanted = {tag.removeprefix(READS) for tag in tags if tag.startswith(READS)}
         return wanted <= self._sources.get(page.parent.name, frozenset())
 
@@ -81,7 +96,7 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
     interval: of Prometheus's scrapes. tls: the servers it asks speak it. main, text: pages without text, and with.
     """
     tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
-    provisioning = at / "provisioning"
+    below = at / "provisioning"
     kinds = [kind for kind, wanted in (("main", main), ("restricted", text)) if wanted]
     for kind in kinds:
         for page in choice.pages(kind):
@@ -93,15 +108,17 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
             # Not from Grafana's environment: a variable is always text there, and text where it wants a boolean makes
             # every query end in a panic (Grafana 10.1).
             content = content.replace(b"$SERVERS_SPEAK_TLS", b"true" if tls else b"false")
-            tree[provisioning / "datasources" / source.name] = content
+            tree[below / "datasources" / source.name] = content
+    if choice.memories:
+        tree[below / "datasources" / "memories-text.yml"] = provisioning(choice.memories, text=text)
     for provider in choice.files(PROVISIONING / "dashboards", "*.yml"):
         kind = "restricted" if provider.stem.endswith("-text") else "main"
         # A provider without pages would log an error every half minute.
         if kind in kinds and any((PAGES / kind / provider.stem.removesuffix("-text")).glob("*.json")):
-            tree[provisioning / "dashboards" / provider.name] = provider.read_bytes()
+            tree[below / "dashboards" / provider.name] = provider.read_bytes()
     # Grafana reports each of its folders that is missing.
     for folder in ("datasources", "dashboards", "alerting", "plugins", "notifiers"):
-        tree[provisioning / folder / "empty.yml"] = b"apiVersion: 1\n"
+        tree[below / folder / "empty.yml"] = b"apiVersion: 1\n"
     tree[at / "dashboards" / "home.json"] = home_page(main=main)
     return tree
 
@@ -120,7 +137,7 @@ def home_page(*, main: bool) -> bytes:
 def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> Tree:
     """Every file of the stack. Raises ContradictionError before anything is written."""
     config = watched(options.config)
-    choice = Choice(config.systems, known_systems(), config.sources)
+    choice = Choice(config.systems, known_systems(), config.sources, memory_sources(config.deployments))
     addresses = Addresses(
         exporters=tuple(split(options.exporters)),
         prometheus=options.prometheus,
@@ -131,26 +148,47 @@ def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> T
     prometheus, alertmanager = PurePosixPath("prometheus"), PurePosixPath("alertmanager")
     tree: Tree = {
         prometheus / "prometheus.yml": prometheus_yml(ROOT / "prometheus" / "prometheus.yml", addresses),
-        alertmanager / "alertmanager.yml": alertmanager_yml(ROOT / "prometheus" / "alertmanager.yml", environment),
+        alertmanager / "alertmanager.yml": alertmanager_yml(
+            ROOT / "prometheus" / "alertmanager.yml", {**environment, "SMS_RECEIVER": sms_receiver(options)}
+        ),
     }
     for server in (prometheus, alertmanager):
         tree[server / "web.yml"] = web_yml(server.name, addresses)
         tree[server / "client.yml"] = client_yml(addresses)
     for rules in choice.files(ROOT / "prometheus" / "rules", "*.yml"):
-        tree[prometheus / "rules" / rules.name] = linked(rules, options.grafana)
+        tree[prometheus / "rules" / rules.name] = linked(rules, options)
     interval, text, tls = duration(config.scrape_interval), options.text == "together", bool(options.tls_ca)
     tree |= grafana_tree(choice, PurePosixPath("grafana"), interval=interval, tls=tls, main=True, text=text)
     tree |= grafana_tree(choice, PurePosixPath("grafana-restricted"), interval=interval, tls=tls, main=False, text=True)
     # In the main one only: what two evaluate comes twice.
     alerting = PurePosixPath("grafana", "provisioning", "alerting")
     for rules in choice.files(PROVISIONING / "alerting", "*.yml"):
-        tree[alerting / rules.name] = linked(rules, options.grafana)
+        tree[alerting / rules.name] = linked(rules, options)
     return tree
 
 
-def linked(rules: Path, grafana: str) -> bytes:
-    """Alert rules, with their links to dashboards leading where people reach Grafana."""
-    return rules.read_bytes().replace(LINKS.encode(), grafana.rstrip("/").encode() + b"/")
+def linked(rules: Path, options: argparse.Namespace) -> bytes:
+    """Alert rules, with their links to dashboards and runbooks leading where people reach them.
+
+    Raises ContradictionError for an address that is none: it would be a dead link in every mail.
+    """
+    text = rules.read_bytes().replace(LINKS.encode(), _address("STACK_GRAFANA", options.grafana).encode() + b"/")
+    if not options.runbooks:
+        return text
+    return text.replace(RUNBOOKS.encode(), f"runbook_url: {_address('STACK_RUNBOOKS', options.runbooks)}".encode())
+
+
+def _address(name: str, given: str) -> str:
+    """An http address without the slash at its end, in letters that need no quotes in YAML."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9._~:/?&=%@\[\]-]+", given):
+        message = f"{name}={given}: an address like https://observatory.example.org:3002/"
+        raise ContradictionError(message)
+    return given.rstrip("/")
+
+
+def sms_receiver(options: argparse.Namespace) -> str:
+    """Where Alertmanager posts what is to be sent by SMS; empty without the profile."""
+    return f"http://{options.sms}/alerts" if "sms" in split(options.profiles) else ""
 
 
 def split(words: str) -> list[str]:
@@ -202,6 +240,9 @@ def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--prometheus", default=default("PROMETHEUS", "prometheus:9090"), help="host:port")
     parser.add_argument("--alertmanager", default=default("ALERTMANAGER", "alertmanager:9093"), help="host:port")
     parser.add_argument("--grafana", default=default("GRAFANA", LINKS), help="where people reach Grafana, for links")
+    parser.add_argument("--runbooks", default=default("RUNBOOKS", ""), help="where people read docs/runbooks.md")
+    parser.add_argument("--profiles", default=default("PROFILES", ""), help="compose profiles that are on")
+    parser.add_argument("--sms", default=default("SMS", "sms:9465"), help="host:port, of the profile sms")
     parser.add_argument("--tls-ca", default=default("TLS_CA", ""), help="certificate authority file; none: plain http")
     return parser
 

@@ -38,9 +38,14 @@ GENERATED = (
 GIVEN = {
     "her_redis_password": "REDIS_PASSWORD",
     "her_postgres_password": "POSTGRES_PASSWORD",
+    "her_postgres_text_password": "POSTGRES_TEXT_PASSWORD",
     "smtp_password": "SMTP_PASSWORD",
+    "sms_urls": "SMS_URLS",
 }
 """File -> the variable that may hold it. Empty where the operator named none: the server asks for no password."""
+
+NOT_INVENTED = frozenset({"sms_urls"})
+"""No server of the demo's own would take a made-up one."""
 
 POSTGRES = {"user": "POSTGRES_USER", "dbname": "POSTGRES_DB", "memory_table": "MEMORY_COLLECTION_NAME"}
 """Key of the section -> HER's own variable."""
@@ -48,6 +53,7 @@ POSTGRES = {"user": "POSTGRES_USER", "dbname": "POSTGRES_DB", "memory_table": "M
 WORDS = (
     *("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "POSTGRES_HOST", "POSTGRES_PORT"),
     *POSTGRES.values(),
+    "POSTGRES_TEXT_USER",
     *GIVEN.values(),
 )
 
@@ -70,7 +76,7 @@ def make_secrets(directory: Path, settings: dict[str, str], *, invent: bool) -> 
     made = [name for name in GENERATED if place(directory / name, generated(name), replace=False)]
     for name, variable in GIVEN.items():
         given = settings.get(variable, "")
-        text = given or (secrets.token_urlsafe(32) if invent else "")
+        text = given or (secrets.token_urlsafe(32) if invent and name not in NOT_INVENTED else "")
         if place(directory / name, text, replace=bool(given)):
             made.append(name)
     return [str(directory / name) for name in made]
@@ -133,10 +139,15 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
     # JSON is YAML, and quotes what needs it.
     made = REDIS_OF_EXAMPLE.sub(lambda _: f"redis: {json.dumps(redis)}", example, count=1)
     if settings.get("POSTGRES_HOST"):
-        postgres = address(settings, "POSTGRES_HOST", "POSTGRES_PORT", "5432") | {"user": "her"}
+        postgres: dict[str, object] = {**address(settings, "POSTGRES_HOST", "POSTGRES_PORT", "5432"), "user": "her"}
         postgres |= {key: settings[name] for key, name in POSTGRES.items() if settings.get(name)}
         if settings.get("POSTGRES_PASSWORD"):
             postgres["password_file"] = "/run/secrets/her_postgres_password"  # noqa: S105 - a path
+        if settings.get("POSTGRES_TEXT_USER"):
+            postgres["memory_text"] = {
+                "user": settings["POSTGRES_TEXT_USER"],
+                "password_file": "/run/secrets/her_postgres_text_password",
+            }
         made = POSTGRES_OF_EXAMPLE.sub(lambda _: f"postgres: {json.dumps(postgres)}", made, count=1)
     path.write_text(made, encoding="utf-8")
     # A container's user reads it; it names password files and holds no password.

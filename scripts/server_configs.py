@@ -83,16 +83,22 @@ def client_yml(addresses: Addresses) -> bytes:
 def alertmanager_yml(template: Path, environment: Mapping[str, str]) -> bytes:
     """alertmanager.yml with the mail settings put in, or without mail where ALERT_EMAIL_TO is empty.
 
-    Raises ContradictionError if there is somebody to mail to and no way to do it.
+    With SMS_RECEIVER critical alerts are posted there too. Raises ContradictionError if there is somebody to mail to
+    and no way to do it.
     """
     document = yaml.safe_load(template.read_text(encoding="utf-8"))
     words = {name: value.strip() for name, value in environment.items() if value.strip()}
     settings = document["global"]
+    if "SMS_RECEIVER" not in words:
+        for receiver in document["receivers"]:
+            ours = [hook for hook in receiver.pop("webhook_configs", ()) if hook["url"] != "$SMS_RECEIVER"]
+            # Others may have been added beside it.
+            receiver.update({"webhook_configs": ours} if ours else {})
     if "ALERT_EMAIL_TO" not in words:
         document["global"] = {name: value for name, value in settings.items() if not name.startswith("smtp_")}
         for receiver in document["receivers"]:
             receiver.pop("email_configs", None)
-        return _dump(document)
+        return _dump(_fill(document, words))
     missing = [name for name in ("SMTP_SMARTHOST", "ALERT_EMAIL_FROM") if name not in words]
     if missing:
         message = f"ALERT_EMAIL_TO is set, but not {' and '.join(missing)}"
@@ -123,7 +129,7 @@ def _fill(value: Any, words: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_fill(member, words) for member in value]
     if isinstance(value, str):
-        return _WORD.sub(lambda found: words[found[1]], value)
+        return _WORD.sub(lambda found: words.get(found[1], found[0]), value)
     return value
 
 

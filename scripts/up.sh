@@ -41,7 +41,8 @@ python3 scripts/prepare.py
 # Compose starts a service anew when its definition changes, not when a file that it reads does: a label makes one the
 # other. The random key in front keeps the label from telling anything about the passwords.
 CONFIGURATION=$({
-  cat "$secrets/hash_key" "$secrets/her_redis_password" "$secrets/her_postgres_password" "$secrets/smtp_password" observatory.yml
+  cat "$secrets/hash_key" "$secrets/her_redis_password" "$secrets/her_postgres_password" \
+    "$secrets/her_postgres_text_password" "$secrets/smtp_password" "$secrets/sms_urls" observatory.yml
   if [ -f .env ]; then cat .env; fi
   find grafana prometheus scripts -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 cat
 } | sha256sum | cut -c1-16)

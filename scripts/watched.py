@@ -18,7 +18,8 @@ class ContradictionError(Exception):
 class Watched:
     """What the stack depends on in observatory.yml. systems: their names. scrape_interval: seconds.
 
-    sources: by system, what any of its deployments says something about (`redis`, `postgres`).
+    sources: by system, what any of its deployments says something about (`redis`, `postgres`). deployments: by system,
+    as they stand there.
 
     The defaults are those of the exporter's own settings.
     """
@@ -28,6 +29,7 @@ class Watched:
     retention_days: float
     text_retention_days: float
     sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    deployments: Mapping[str, object] = field(default_factory=dict)
 
 
 def watched(config: Path) -> Watched:
@@ -66,6 +68,7 @@ def watched(config: Path) -> Watched:
         retention_days=positive(influxdb, "retention_days", 30),
         text_retention_days=positive(influxdb, "text_retention_days", 30),
         sources={name: _said(systems[name]) for name in names},
+        deployments={name: systems[name] for name in names},
     )
 
 

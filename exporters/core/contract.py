@@ -14,12 +14,16 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from exporters.core.bell import Bell
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.metric import Metric
+from exporters.core.sql import TextRows
 
 Json = Any
 """A value that json.dumps accepts: cursors and fold states are stored as JSON."""
 
 LabelValues = tuple[str, ...]
 """Values of a metric's own labels (without `deployment`), in declared order."""
+
+Record = bytes | tuple[Any, ...]
+"""What a reader hands to `parse`: raw bytes, or the columns of a row, of which the first is its key as text."""
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -66,8 +70,21 @@ class Effects:
         self.observations.append((metric, labels, value))
 
     def point(self, measurement: Measurement, at: datetime, fields: Mapping[str, FieldValue], **tags: str) -> None:
-        """Add a point. Tags with an empty value are left out, as line protocol has none."""
-        self.points.append(Point(measurement, at, {k: v for k, v in tags.items() if v}, fields))
+        """Add a point. Tags with an empty value are left out, as line protocol has none.
+
+        fields: not changed by anybody afterwards; the same object for many points is written once.
+        """
+        if "" in tags.values():
+            tags = {k: v for k, v in tags.items() if v}
+        self.points.append(Point(measurement, at, tags, fields))
+
+
+def identity(record: Record) -> bytes:
+    """What tells a record from others of the same time: its bytes, or its key."""
+    if isinstance(record, bytes):
+        return record
+    key: str = record[0]
+    return key.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +111,15 @@ class SeenIds(Protocol):
     def among(self, hashes: Sequence[bytes]) -> set[bytes]:
         """Those of the hashes that are remembered."""
 
+    def oldest(self) -> int | None:
+        """The time of the oldest record that is remembered, in microseconds since the epoch; None: none is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one read of a stream returned.
 
-    records: raw bytes, oldest first. next_cursor: where the next read goes on, once this batch is committed.
+    records: oldest first. next_cursor: where the next read goes on, once this batch is committed.
     lost: entries that are known to have passed unread (exact, from a companion counter). gap: continuity could not be
     shown. more: there is more to read right now. totals: for each companion counter how much it grew since the last
     cursor, None where that cannot be said (it fell back). as_of: when the source was read.
@@ -109,7 +129,7 @@ class Batch:
     were read again because an open transaction keeps the source from closing them; None where nobody looked.
     """
 
-    records: Sequence[bytes]
+    records: Sequence[Record]
     next_cursor: Json
     as_of: datetime
     lost: int = 0
@@ -143,7 +163,13 @@ class RememberingReader(StreamReader[C_contra], Protocol[C_contra]):
         """What is new. Raises as `read` does."""
 
     def read_history(self, connection: C_contra, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
-        """The next part of what was there before the first read. Called while the last batch said `history`."""
+        """The next part of what was there before the first read. Called while the last batch said `history`.
+
+        It may go on reading ahead, on the same connection, until `rest` is called.
+        """
+
+    def rest(self) -> None:
+        """Called when a batch of history has been dealt with: the connection is nobody else's any more on return."""
 
     def place_anew(self) -> Json:
         """The cursor from which `read_live` finds the present place without emitting anything."""
@@ -154,7 +180,7 @@ class Stream(Generic[C, E, S]):
     """Events in order with a cursor.
 
     name: the label `stream`. interval: seconds between reads. feeds: the metrics this stream alone owns.
-    parse: raw bytes -> event, raises Rejected. fold: pure. state values are JSON (`encode`/`decode` translate).
+    parse: record -> event, raises Rejected. fold: pure. state values are JSON (`encode`/`decode` translate).
     event_time: the event's own time, None if it has none. resolution_ns: resolution of that time in the source; a
     point's stamp gets an offset below it. settle: effects of a batch's companion totals. expire: ends what never ended.
     view: gauges after each successful read. state_version: raise it when the state's shape changes (state restarts).
@@ -163,7 +189,7 @@ class Stream(Generic[C, E, S]):
     name: str
     interval: float
     reader: StreamReader[C]
-    parse: Callable[[bytes], E]
+    parse: Callable[[Any], E]
     fold: Callable[[S, E], tuple[S, Effects]]
     initial: Callable[[], S]
     event_time: Callable[[E], datetime | None]
@@ -179,12 +205,17 @@ class Stream(Generic[C, E, S]):
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(Generic[C]):
-    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown."""
+    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown.
+
+    trouble: what of the samples, though they could be read, a person should hear who has just configured this; empty
+    for nothing. For `observatory check`: where a state is itself `unreachable`, a successful read is no good news.
+    """
 
     name: str
     interval: float
     collect: Callable[[C, datetime], list[Sample]]
     feeds: tuple[Metric, ...]
+    trouble: Callable[[Sequence[Sample]], str] = lambda _samples: ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +223,8 @@ class Source(Generic[C]):
     """One endpoint of one deployment of one system.
 
     connect: opens the connection (raises SourceDown), which carries its own per-command timeout. close: never raises.
-    bells: stream -> bell that another source rings when it has seen news for that stream.
+    bells: stream -> bell that another source rings when it has seen news for that stream. optional: nothing is missing
+    without it, only later; a source that owns a fact is not.
     """
 
     system: str
@@ -203,13 +235,15 @@ class Source(Generic[C]):
     streams: tuple[Stream[C, Any, Any], ...]
     probes: tuple[Probe[C], ...] = ()
     bells: Mapping[str, Bell] = field(default_factory=dict)
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
     """One kind of watched system: THE registration value.
 
-    metrics and measurements: everything it can emit. settings: the pydantic model of one deployment.
+    metrics and measurements: everything it can emit. texts: rows that pages show where they
+    are. settings: the pydantic model of one deployment.
     from_environment: one deployment from the system's own variable names, None if they are not set.
     sources: one deployment's settings -> its sources. hash_key keys the hashes of user ids.
     """
@@ -221,3 +255,4 @@ class System:
     settings: type[Any]
     from_environment: Callable[[Mapping[str, str]], Mapping[str, Any] | None]
     sources: Callable[[Any, bytes], tuple[Source[Any], ...]]
+    texts: tuple[TextRows, ...] = ()

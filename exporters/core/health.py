@@ -57,8 +57,17 @@ SOURCE_UP = _own("observatory_source_up", "1 if the last attempt reached the sou
 SOURCE_LAST_SUCCESS = _own(
     "observatory_source_last_success_timestamp_seconds", "When the source was last reached.", Kind.GAUGE, _SOURCE
 )
+SOURCE_OPTIONAL = _own(
+    "observatory_source_optional",
+    "1 if nothing is missing without the source: what it tells comes later from another one. Else 0.",
+    Kind.GAUGE,
+    _SOURCE,
+)
 SOURCE_ERRORS = _own(
     "observatory_source_errors_total", "Attempts that did not reach the source.", Kind.COUNTER, (*_SOURCE, DOWN_REASON)
+)
+STREAM_UP = _own(
+    "observatory_stream_up", "1 if the last attempt read the stream or probe, 0 if not.", Kind.GAUGE, _STREAM
 )
 STREAM_LAST_SUCCESS = _own(
     "observatory_stream_last_success_timestamp_seconds",
@@ -176,7 +185,8 @@ RENDER_SECONDS = _own(
 BUILD = _own("observatory_build_info", "The running program.", Kind.INFO, (VERSION, PYTHON))
 
 METRICS: tuple[Metric, ...] = (
-    SOURCE_UP, SOURCE_LAST_SUCCESS, SOURCE_ERRORS,
+    SOURCE_UP, SOURCE_LAST_SUCCESS, SOURCE_OPTIONAL, SOURCE_ERRORS,
+    STREAM_UP,
     STREAM_LAST_SUCCESS, STREAM_LAST_EVENT, STREAM_EVENTS, STREAM_LOST, STREAM_GAPS, STREAM_REJECTED, STREAM_ERRORS,
     STREAM_LATE, STREAM_PENDING, STREAM_HISTORY, STREAM_LAG, STREAM_INTERVAL, STREAM_READ_SECONDS, CLAMPED,
     OUTBOX_LINES, OUTBOX_BYTES, OUTBOX_OLDEST, OUTBOX_DROPPED, INFLUXDB_WRITTEN, INFLUXDB_POSTS, INFLUXDB_LAST_SUCCESS,

@@ -87,6 +87,16 @@ def encode(
     """
     if not MIN_TIME_NS <= time_ns <= MAX_TIME_NS:
         raise Unencodable(reason="time_range", detail=str(time_ns))
+    return f"{encode_undated(measurement, tags, fields, on_drop)} {time_ns}"
+
+
+def encode_undated(
+    measurement: str,
+    tags: Mapping[str, str],
+    fields: Mapping[str, FieldValue],
+    on_drop: Callable[[str, FieldDropReason], None] | None = None,
+) -> str:
+    """A line without its time, which many points of the same tags and fields have in common. As `encode` otherwise."""
     series = _series(measurement, *tags.items())
     written: list[str] = []
     for name in sorted(fields):
@@ -102,7 +112,7 @@ def encode(
                 on_drop(name, dropped.reason)
     if not written:
         raise Unencodable(reason="no_fields", detail=measurement)
-    line = f"{series} {','.join(written)} {time_ns}"
+    line = f"{series} {','.join(written)}"
     if not line.isascii():
         line = _valid_unicode(line)
     # A character is at most four bytes: only a long line can hold a long key.

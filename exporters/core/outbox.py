@@ -20,6 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple, get_args
 
+from exporters.core.insert_many import insert_many
+
 DeadLetterReason = Literal["malformed", "too_large"]
 """Why a line can never be written: a closed set. The server's own words quote the line, so they are not kept."""
 
@@ -141,7 +143,7 @@ class Outbox:
             values.append((bucket, time_ns, queued_ns, size, line))
             lines[bucket] += 1
             sizes[bucket] += size
-        conn.executemany("INSERT INTO outbox (bucket, time_ns, queued_ns, size, line) VALUES (?, ?, ?, ?, ?)", values)
+        insert_many(conn, "INSERT INTO outbox (bucket, time_ns, queued_ns, size, line) VALUES", values)
         for bucket in lines.keys() | expired.keys():
             conn.execute(
                 "INSERT INTO outbox_ledger (bucket, lines, bytes, appended, expired) VALUES (?1, ?2, ?3, ?2 + ?4, ?4)"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from exporters.core.contract import Point
 from exporters.core.errors import DeclarationError
-from exporters.core.line_protocol import FieldDropReason, Unencodable, encode
-from exporters.core.measurement import Measurement
+from exporters.core.line_protocol import MAX_TIME_NS, MIN_TIME_NS, FieldDropReason, Unencodable, encode_undated
+from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.outbox import OutboxLine
 from exporters.core.seldom import Seldom
 from exporters.core.stamp import Stamps
@@ -23,16 +23,19 @@ _REMEMBERED = 1024
 """Tag sets kept ready per stream, some 600 bytes each. They repeat: all are closed sets but for a user or a task."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _TagSet:
     """tags: as they are written, `deployment` included. series: measurement and tags, as they identify a point.
 
-    cut: told the name of a field that is left out, and why.
+    cut: told the name of a field that is left out, and why. fields, undated: the fields written last, if none of them
+    had to be left out, and the line they made: rows of a table often have the same.
     """
 
     tags: Mapping[str, str]
     series: str
     cut: Callable[[str, FieldDropReason], None]
+    fields: Mapping[str, FieldValue] | None = None
+    undated: str = ""
 
 
 class PointLines:
@@ -66,19 +69,22 @@ class PointLines:
     def make(self, point: Point, record: bytes, stamps: Stamps) -> OutboxLine | None:
         """The point's line at its own time; None where there is none."""
         measurement = point.measurement
-        if measurement.bucket not in self._buckets:
+        bucket = measurement.bucket
+        if bucket not in self._buckets:
             return None
         try:
             known = self._tag_set(point)
-            fields = measurement.typed(point.fields)
+            undated = known.undated if point.fields is known.fields else _undated(measurement, point.fields, known)
+            # Whole seconds first: a float of nanoseconds is not exact.
             event_ns = int(point.at.timestamp()) * 1_000_000_000 + point.at.microsecond * 1000
             time_ns = stamps.assign(known.series, event_ns, self._resolution_ns, record)
-            line = encode(measurement.name, known.tags, fields, time_ns, known.cut)
-            return OutboxLine(measurement.bucket, time_ns, line)
+            if not MIN_TIME_NS <= time_ns <= MAX_TIME_NS:
+                raise Unencodable(reason="time_range", detail=str(time_ns))
+            return OutboxLine(bucket, time_ns, f"{undated} {time_ns}")
         except (Unencodable, DeclarationError) as error:
             if times := self._seldom.times(str(error)):
                 log.error("%d points of %s could not be written as lines: %s", times, measurement.name, error)
-            self._dropped(measurement.bucket)
+            self._dropped(bucket)
             return None
 
     def _tag_set(self, point: Point) -> _TagSet:
@@ -95,6 +101,20 @@ class PointLines:
             bucket = measurement.bucket
             known = self._known[key] = _TagSet(tags, series, lambda _, why: self._cut(bucket, why))
         return known
+
+
+def _undated(measurement: Measurement, fields: Mapping[str, FieldValue], known: _TagSet) -> str:
+    whole = True
+
+    def cut(name: str, why: FieldDropReason) -> None:
+        nonlocal whole
+        whole = False
+        known.cut(name, why)
+
+    undated = encode_undated(measurement.name, known.tags, measurement.typed(fields), cut)
+    # Left out once is left out, and counted, each time.
+    known.fields, known.undated = (fields, undated) if whole else (None, "")
+    return undated
 
 
 class LineBatch:

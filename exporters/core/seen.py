@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from exporters.core.contract import SeenChange
+from exporters.core.insert_many import insert_many
 
 SEEN_SCHEMA = """
     CREATE TABLE seen_feed (number INTEGER PRIMARY KEY, feed TEXT NOT NULL UNIQUE);
@@ -48,6 +49,13 @@ class StoredSeen:
                 found.update(row[0] for row in rows)
         return found
 
+    def oldest(self) -> int | None:
+        """The time of the oldest record that is remembered, in microseconds since the epoch; None: none is."""
+        with self._reading() as connection:
+            number = _number(connection, self._feed)
+            row = connection.execute("SELECT min(at) FROM seen WHERE feed = ?", (number,)).fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
 
 def change_seen(connection: sqlite3.Connection, feed: str, change: SeenChange) -> None:
     """Remember and forget, inside the caller's transaction."""
@@ -58,8 +66,11 @@ def change_seen(connection: sqlite3.Connection, feed: str, change: SeenChange) -
     # Sorted: hashes come in random order, and a B-tree takes sorted keys several times as fast.
     rows = sorted((number, hashed, at) for hashed, at in change.add)
     # An id met again keeps the later time: a row that was moved must not be forgotten by where it was.
-    connection.executemany(
-        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (feed, id) DO UPDATE SET at = max(at, excluded.at)", rows
+    insert_many(
+        connection,
+        "INSERT INTO seen VALUES",
+        rows,
+        "ON CONFLICT (feed, id) DO UPDATE SET at = max(at, excluded.at)",
     )
     if change.forget_before is not None:
         connection.execute("DELETE FROM seen WHERE feed = ? AND at < ?", (number, change.forget_before))

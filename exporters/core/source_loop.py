@@ -92,9 +92,11 @@ class SourceLoop(threading.Thread, Generic[C]):
         self._unread: list[_Item[C]] = []
         self._row = SourceRow(source.system, source.deployment, source.name, None, None, "")
         runtime.health.set(health.SOURCE_UP, 0.0, *self._labels)
+        runtime.health.set(health.SOURCE_OPTIONAL, float(source.optional), *self._labels)
         for reason in SOURCE_DOWN_REASONS:
             runtime.health.start(health.SOURCE_ERRORS, *self._labels, reason)
         for item in self._items:
+            self._show(item, read=False)
             for reason in STREAM_ERROR_REASONS:
                 runtime.health.start(health.STREAM_ERRORS, *self._labels, item.worker.name, reason)
 
@@ -213,6 +215,7 @@ class SourceLoop(threading.Thread, Generic[C]):
             self._count_error(item, "defect", where_it_failed(error))
             return
         self._reads += 1
+        self._show(item, read=True)
         item.downs = 0
         if item.failing:
             log.info("%s/%s: read again", self.name, item.worker.name)
@@ -233,8 +236,12 @@ class SourceLoop(threading.Thread, Generic[C]):
         if item.failing != text:
             log.warning("%s/%s cannot be read: %s", self.name, item.worker.name, text)
             item.failing = text
+        self._show(item, read=False)
         self._runtime.health.add(health.STREAM_ERRORS, *self._labels, item.worker.name, reason)
         self._store_counts()
+
+    def _show(self, item: _Item[C], *, read: bool) -> None:
+        self._runtime.health.set(health.STREAM_UP, float(read), *self._labels, item.worker.name)
 
     def _store_counts(self) -> None:
         try:
@@ -260,6 +267,8 @@ class SourceLoop(threading.Thread, Generic[C]):
         self._disconnect()
         self._row = replace(self._row, up=False, note=str(error))
         self._runtime.health.set(health.SOURCE_UP, 0.0, *self._labels)
+        for item in self._items:
+            self._show(item, read=False)
         self._runtime.health.add(health.SOURCE_ERRORS, *self._labels, error.reason)
         self._store_counts()
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from exporters.core import health
 from exporters.core.admission import Admission
 from exporters.core.checkpoint import Commit, StoredStream
-from exporters.core.contract import UNCHANGED, Batch, Json, RememberingReader, SeenChange, Source, Stream
+from exporters.core.contract import UNCHANGED, Batch, Json, RememberingReader, SeenChange, Source, Stream, identity
 from exporters.core.errors import REJECT_REASONS, Rejected
 from exporters.core.line_protocol import FieldDropReason
 from exporters.core.metric import Metric
@@ -115,7 +115,10 @@ class StreamWorker(Generic[C]):
             self.history = False
             return
         now = self._runtime.now()
-        self._take(self._remembering.read_history(connection, self._stored.cursor, now, self._seen), now, old=True)
+        try:
+            self._take(self._remembering.read_history(connection, self._stored.cursor, now, self._seen), now, old=True)
+        finally:
+            self._remembering.rest()
 
     def _read(self, connection: C, cursor: Json, now: datetime) -> Batch:
         if self._remembering is not None:
@@ -185,7 +188,7 @@ class StreamWorker(Generic[C]):
                 event = parse(record)
                 at = event_time(event)
                 state, effects = fold(state, event)
-                take(effects, record)
+                take(effects, record if type(record) is bytes else identity(record))
             except Rejected as reason:
                 rejected[reason.reason] += 1
                 continue

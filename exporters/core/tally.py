@@ -29,7 +29,7 @@ class Tally:
         self._by_own: dict[tuple[Metric, Values], Series] = {}
 
     def take(self, effects: Effects, record: bytes) -> None:
-        """Add the effects of one record (its raw bytes give its points their place within a tick)."""
+        """Add the effects of one record (its identity gives its points their place within a tick)."""
         for metric, own, amount in effects.counts:
             if amount < 0:
                 raise _falling(metric, amount)

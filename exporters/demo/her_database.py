@@ -12,6 +12,7 @@ from exporters.demo.stage import Stage
 
 DBNAME = "her_memory"
 OBSERVER = "observer"
+READER = "reader"
 PURPOSE = "what an invented HER remembers, and whom"
 
 
@@ -38,6 +39,7 @@ def her_database(stage: Stage) -> Database | None:
         return None
     stage.start(postgres, address=f"{LOOPBACK}:{postgres.port}", purpose=PURPOSE)
     password_file = stage.secret_file("her_postgres_password")
+    reader_file = stage.secret_file("her_postgres_text_password")
     _prepare(postgres)
     return Database(
         settings={
@@ -46,11 +48,14 @@ def her_database(stage: Stage) -> Database | None:
             "dbname": DBNAME,
             "user": OBSERVER,
             "password_file": str(password_file),
+            # A server on loopback speaks no TLS.
+            "memory_text": {"user": READER, "password_file": str(reader_file), "sslmode": "disable"},
         },
         for_simulator=(
             *("--postgres.host", LOOPBACK, "--postgres.port", str(postgres.port), "--postgres.dbname", DBNAME),
             *("--postgres.user", SUPERUSER, "--postgres.password-file", str(postgres.password_file)),
             *("--postgres.observer", OBSERVER, "--postgres.observer-password-file", str(password_file)),
+            *("--postgres.reader", READER, "--postgres.reader-password-file", str(reader_file)),
         ),
     )
 

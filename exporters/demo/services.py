@@ -107,6 +107,7 @@ def alerting_and_pages(
     """Alertmanager, Prometheus and Grafana on the files that scripts/layout.py makes from `config`."""
     alertmanager_port = stage.port(9093, "Alertmanager")
     prometheus_port = stage.port(9090, "Prometheus")
+    grafana_port = stage.port(3002, "Grafana")
     stack = stage.folder / "stack"
     lay_out(
         config,
@@ -115,6 +116,7 @@ def alerting_and_pages(
         exporters=f"{LOOPBACK}:{exporter_port}",
         prometheus=f"{LOOPBACK}:{prometheus_port}",
         alertmanager=f"{LOOPBACK}:{alertmanager_port}",
+        grafana=f"http://localhost:{grafana_port}/",
     )
     alertmanager = Alertmanager(
         stage.folder / "alertmanager", alertmanager_port, stack / "alertmanager" / "alertmanager.yml"
@@ -123,7 +125,7 @@ def alerting_and_pages(
     prometheus = Prometheus(stage.folder / "prometheus", prometheus_port, stack / "prometheus" / "prometheus.yml")
     stage.start(prometheus, address=prometheus.address, purpose="scrapes the exporter, evaluates the alert rules")
     variables = {"PROMETHEUS_URL": prometheus.address, "ALERTMANAGER_URL": alertmanager.address}
-    _grafana(stage, stack / "grafana", variables, influx, download=download)
+    _grafana(stage, stack / "grafana", grafana_port, variables, influx, download=download)
 
 
 def lay_out(config: Path, stack: Path, sink: MailSink, **addresses: str) -> None:
@@ -151,7 +153,7 @@ def lay_out(config: Path, stack: Path, sink: MailSink, **addresses: str) -> None
 
 
 def _grafana(
-    stage: Stage, files: Path, variables: Mapping[str, str], influx: InfluxDB | None, *, download: bool
+    stage: Stage, files: Path, port: int, variables: Mapping[str, str], influx: InfluxDB | None, *, download: bool
 ) -> None:
     tokens = {
         "INFLUXDB_READER_TOKEN": stage.folder / "secrets" / "influxdb-grafana.token",
@@ -168,7 +170,7 @@ def _grafana(
         server = Grafana(
             program,
             stage.folder / "grafana",
-            stage.port(3002, "Grafana"),
+            port,
             config=files / "grafana.ini",
             provisioning=files / "provisioning",
             dashboards=files / "dashboards",

@@ -21,6 +21,9 @@ DEPLOYMENT = "demo"
 SOON = 15
 """Seconds between looks at what changes seldom: nobody watches a demo for five minutes."""
 
+REDIS_MEMORY = "64mb"
+"""An invented HER fills three; a limit that is there can be looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Invention:
@@ -39,10 +42,14 @@ def her(stage: Stage, invention: Invention) -> Deployments:
     again = (folder / "redis" / "appendonlydir").exists()
     port = stage.port(6379, "HER's Redis")
     # It keeps every write, so that a demo that is continued finds the lists where it left them.
-    redis = Redis(folder / "redis", port, password_file=password_file, appendonly=True, name="HER's Redis")
+    limit = {"maxmemory": REDIS_MEMORY}
+    redis = Redis(
+        folder / "redis", port, password_file=password_file, appendonly=True, options=limit, name="HER's Redis"
+    )
     stage.start(redis, address=redis.address, purpose="what an invented HER leaves behind")
     database = her_database(stage)
     debugger = stage.port(8081, "HER's workflow debugger")
+    liveness, api = stage.port(8000, "HER's liveness port"), stage.port(8082, "HER's API")
     log = folder / "simulator.log"
     simulator = Server(
         "HER simulator",
@@ -50,6 +57,7 @@ def her(stage: Stage, invention: Invention) -> Deployments:
             *(sys.executable, "-m", "exporters.her.simulate"),
             *("--redis.host", LOOPBACK, "--redis.port", str(port), "--redis.password-file", password_file),
             *("--debugger.host", LOOPBACK, "--debugger.port", str(debugger)),
+            *("--ports.host", LOOPBACK, "--liveness.port", str(liveness), "--api.port", str(api)),
             *(database.for_simulator if database else ()),
             # History comes before anything else or not at all.
             *("--backfill-hours", str(0 if again else invention.history_hours)),
@@ -63,9 +71,15 @@ def her(stage: Stage, invention: Invention) -> Deployments:
     return [
         {
             "deployment": DEPLOYMENT,
-            **({"postgres": database.settings, "intervals": {"memory": SOON, "known_users": SOON}} if database else {}),
+            **({"postgres": database.settings} if database else {}),
+            "intervals": {"endpoints": SOON, **({"memory": SOON, "known_users": SOON} if database else {})},
             "redis": {"host": LOOPBACK, "port": port, "password_file": str(password_file)},
             "workflow": {"url": f"ws://{LOOPBACK}:{debugger}/ws/workflow"},
+            "http": {
+                "liveness": f"http://{LOOPBACK}:{liveness}",
+                "debugger": f"http://{LOOPBACK}:{debugger}",
+                "api": f"http://{LOOPBACK}:{api}",
+            },
             # Nobody stands behind these texts.
             "text": {"chats": True, "executions": True, "logs": True, "workflow": True},
         }

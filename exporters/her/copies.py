@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 
-from exporters.core.contract import Effects, Json
+from exporters.core.contract import Effects, Json, Record, identity
 from exporters.her import metrics
 
 QUIET = 1.0
@@ -69,15 +69,17 @@ class Copies:
         self._lock = threading.Lock()
         self._begin: float | None = None
 
-    def note(self, copy: Copy, raw: bytes, at: datetime, event_type: str, source: str) -> None:
+    def note(self, copy: Copy, record: Record, at: datetime, event_type: str, source: str) -> None:
         """One record was parsed. A record that is read again, because its commit failed, is noted once.
 
         What is found before the copy was read to its end, history above all, is never compared.
         """
+        if copy.first_read is None:
+            return
+        key = blake2b(identity(record), digest_size=16).digest()
         with self._lock:
-            if copy.first_read is None:
-                return
-            copy.entries[blake2b(raw, digest_size=16).digest()] = (at.timestamp(), (event_type, source))
+            if copy.first_read is not None:
+                copy.entries[key] = (at.timestamp(), (event_type, source))
 
     def was_read(self, copy: Copy, now: datetime) -> None:
         """One copy was read, and there was no more of it."""

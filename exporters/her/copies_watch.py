@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from exporters.core.contract import Batch, Json, RememberingReader, SeenIds, StreamReader
+from exporters.core.contract import Batch, Json, Record, RememberingReader, SeenIds, StreamReader
 from exporters.her.copies import Copies, Copy
 
 
@@ -24,15 +24,16 @@ class Told(Protocol):
 
 
 C = TypeVar("C")
+R = TypeVar("R", bound=Record)
 T = TypeVar("T", bound=Told)
 
 
-def noting(copies: Copies, copy: Copy, parse: Callable[[bytes], T]) -> Callable[[bytes], T]:
+def noting(copies: Copies, copy: Copy, parse: Callable[[R], T]) -> Callable[[R], T]:
     """`parse`, and what it found is noted."""
 
-    def parse_and_note(raw: bytes) -> T:
-        event = parse(raw)
-        copies.note(copy, raw, event.at, event.event_type, event.source)
+    def parse_and_note(record: R) -> T:
+        event = parse(record)
+        copies.note(copy, record, event.at, event.event_type, event.source)
         return event
 
     return parse_and_note
@@ -78,3 +79,7 @@ class WatchedRows(Generic[C]):
     def read_history(self, connection: C, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
         """As its reader."""
         return self._reader.read_history(connection, cursor, now, seen)
+
+    def rest(self) -> None:
+        """As its reader."""
+        self._reader.rest()

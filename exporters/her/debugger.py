@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from exporters.core.bell import Bell
 from exporters.core.contract import Probe, Sample, Source
@@ -58,7 +59,10 @@ class Debugger:
 
 
 class DebuggerSource:
-    """Makes the source of one deployment. bell: of the stream that reads the list. progress: of that stream."""
+    """Makes the source of one deployment. bell: of the stream that reads the list. progress: of that stream.
+
+    ca_file: the authority to trust instead of the system's, for wss://.
+    """
 
     def __init__(
         self,
@@ -67,12 +71,14 @@ class DebuggerSource:
         bell: Bell,
         progress: ListProgress,
         *,
+        ca_file: Path | None = None,
         patience: Patience | None = None,
         late: float = LATE,
         renew_at_most: float = RESUBSCRIBE_AT_MOST,
     ) -> None:
         self._settings = settings
         self._address = Address.of(url)
+        self._ca_file = ca_file
         self._bell = bell
         self._progress = progress
         self._patience = patience or Patience()
@@ -88,6 +94,8 @@ class DebuggerSource:
             connect=self.connect,
             close=close,
             streams=(),
+            # Without it the list is read at its own pace, and that is all.
+            optional=True,
             probes=(
                 Probe(
                     name="debugger",
@@ -142,7 +150,7 @@ class DebuggerSource:
         debugger.listener = self._listen(debugger.view.take)
 
     def _listen(self, take: Callable[[str], None]) -> Listener:
-        made = Listener(self._address, take, patience=self._patience)
+        made = Listener(self._address, take, patience=self._patience, ca_file=self._ca_file)
         made.start()
         return made
 

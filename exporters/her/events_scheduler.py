@@ -41,12 +41,17 @@ class AutonomyRow:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerState:
-    """HER's schedule as it was published `at`. autonomy: None in builds before 22 February 2026."""
+    """HER's schedule as it was published `at`. autonomy: None in builds before 22 February 2026.
+
+    zone, user_zone: IANA names; empty in older builds.
+    """
 
     at: datetime
     task_count: int
     upcoming: tuple[Upcoming, ...]
     autonomy: tuple[AutonomyRow, ...] | None
+    zone: str = ""
+    user_zone: str = ""
 
 
 def parse_scheduler_state(raw: bytes) -> SchedulerState:
@@ -57,6 +62,8 @@ def parse_scheduler_state(raw: bytes) -> SchedulerState:
         task_count=fields.need_integer("task_count", low=0),
         upcoming=tuple(_upcoming(task) for task in fields.objects("upcoming")),
         autonomy=tuple(_autonomy(row) for row in fields.objects("autonomy")) if "autonomy" in fields else None,
+        zone=fields.name("system_tz"),
+        user_zone=fields.name("default_user_tz"),
     )
 
 

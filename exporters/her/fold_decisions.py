@@ -1,12 +1,11 @@
-"""Decision -> effects. Stream `decisions`; its state is the time of the scheduler's last sign of life."""
+"""Decision -> effects. Stream `decisions`; its state is the scheduler's last sign of life (see heartbeat.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from exporters.core.contract import Effects, Json, Sample
+from exporters.core.contract import Effects
 from exporters.core.label import OTHER
 from exporters.core.measurement import FieldValue
 from exporters.core.metric import Metric
@@ -14,44 +13,18 @@ from exporters.core.pseudonym import Pseudonyms
 from exporters.her import decision_facts as facts
 from exporters.her import metrics
 from exporters.her.events_decisions import Decision
+from exporters.her.heartbeat import Heartbeats
 from exporters.her.names import member, mode, verdict
 
 _TEXT_TAGS = frozenset(tag.name for tag in metrics.DECISION_TEXT.tags)
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionState:
-    """heartbeat: of the last sign of life to arrive, in seconds since the epoch; None before the first.
-
-    The last to arrive, not the latest: one stamp from a clock gone astray is corrected a minute later.
-    """
-
-    heartbeat: float | None = None
-
-
-def encode(state: DecisionState) -> Json:
-    """The state as JSON."""
-    return {"heartbeat": state.heartbeat}
-
-
-def decode(stored: Json) -> DecisionState:
-    """The state from JSON."""
-    return DecisionState(stored["heartbeat"])
-
-
-def view(state: DecisionState, now: datetime) -> list[Sample]:
-    """The heartbeat's time. A stamp from the future is now: it must not vouch for HER ahead of time."""
-    if state.heartbeat is None:
-        return []
-    return [Sample(metrics.HEARTBEAT_TIME, min(state.heartbeat, now.timestamp()))]
-
-
-def fold_decision(state: DecisionState, event: Decision, *, pseudonyms: Pseudonyms) -> tuple[DecisionState, Effects]:
+def fold_decision(state: Heartbeats, event: Decision, *, pseudonyms: Pseudonyms) -> tuple[Heartbeats, Effects]:
     """Count the decision and what it says. Copies of executions, jobs and scores are counted as decisions only."""
     effects = Effects()
     effects.count(metrics.DECISIONS, event.event_type, event.source)
     if isinstance(event.facts, facts.Heartbeat):
-        state = DecisionState(event.at.timestamp())
+        state = state.told_of(event.at)
     said = _take(effects, event.facts)
     tags = {
         "event_type": event.event_type,

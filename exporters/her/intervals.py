@@ -32,6 +32,7 @@ STREAMS: Mapping[str, float] = MappingProxyType(
         "workflow": 5.0,
         "startups": 15.0,
         "reflections": 30.0,
+        "redis_counters": 15.0,
     }
 )
 PROBES: Mapping[str, float] = MappingProxyType(
@@ -41,6 +42,8 @@ PROBES: Mapping[str, float] = MappingProxyType(
         "capabilities": 5.0,
         "contexts": 15.0,
         "profiles": 30.0,
+        "redis_server": 15.0,
+        "settings": 30.0,
     }
 )
 LIVE: Mapping[str, float] = MappingProxyType({"debugger": 5.0})
@@ -57,10 +60,15 @@ SQL_PROBES: Mapping[str, float] = MappingProxyType(
         "emotional_states": 60.0,
         "scheduled_jobs": 15.0,
         "scheduler_locks": 15.0,
+        "postgres_server": 15.0,
         # It reads the whole table: see sql_memory.py.
         "memory": 300.0,
     }
 )
 """Streams and probes of the source `postgres`, which is there where it is configured."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE, **ROW_STREAMS, **SQL_PROBES})
+HTTP: Mapping[str, float] = MappingProxyType({"endpoints": 60.0})
+"""The probe of the source `http`, where ports are configured. Once a minute: a look at the debugger or the API leaves a
+line in HER's own log where INFO is logged, and waits in HER's one loop."""
+
+INTERVALS: Mapping[str, float] = MappingProxyType({**STREAMS, **PROBES, **LIVE, **ROW_STREAMS, **SQL_PROBES, **HTTP})

@@ -211,5 +211,35 @@ STORAGE = closed("storage", "Redis type that holds the thread: string today, lis
 ROLE = closed("role", "Who wrote the message.", "user", "assistant")
 RANK = closed("rank", "1 is the largest.", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
 COPY = closed("copy", "Which copy of the decision log lacks them.", "redis", "postgres")
+ENDPOINT = closed(
+    "endpoint", "Port of HER's: 8000 liveness, 8081 workflow debugger, 8082 API.", "liveness", "debugger", "api"
+)
+ENDPOINT_STATE = closed(
+    "state",
+    "How a port was found: `busy` accepts and does not answer in time, as while HER waits for its model; `failing`"
+    " answers with an error, `foreign` answers as HER does not.",
+    "answers",
+    "busy",
+    "failing",
+    "foreign",
+    "unreachable",
+)
+VERSION = opened("version", "Version a server gives itself.", 16)
+EVICTION = opened("eviction", "Which keys go when memory is full: Redis' `maxmemory-policy`.", 8)
+CLIENT_STATE = closed("state", "All connections, or those that wait for something.", "connected", "blocked")
+SAVE_METHOD = closed("method", "Every write at once, or the whole now and then.", "aof", "snapshot")
+CONNECTION_STATE = closed(
+    "state",
+    "What a connection does; `hidden` where PostgreSQL does not tell our account.",
+    "active",
+    "idle",
+    "idle_in_transaction",
+    "hidden",
+)
+ZONE = opened("zone", "Time zone of HER's machine, as HER publishes it.", 16)
+USER_ZONE = opened("user_zone", "Time zone HER assumes of users who named none.", 16)
+CONTENT = closed(
+    "content", "Kind of text, as the setting `text` has it.", "chats", "executions", "logs", "decisions", "workflow"
+)
 USER = opened("user", "Keyed hash of the user id; InfluxDB only.", 10_000)
 TASK = opened("task", "Keyed hash of a task's name; InfluxDB only.", 10_000)

@@ -10,6 +10,7 @@ from exporters.core.measurement import Field, Measurement
 from exporters.core.metric import Metric, counter, gauge, histogram
 from exporters.her import labels as lb
 from exporters.her.sql_metrics import SQL_METRICS
+from exporters.her.system_metrics import SYSTEM_METRICS
 
 BYTES_EDGES = (64.0, 1024.0, 16384.0, 262144.0, 1048576.0, 4194304.0, 16777216.0)
 RATIO_EDGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -108,7 +109,13 @@ DECISIONS = counter(
     start=_USUAL_PAIRS,
 )
 HEARTBEAT_TIME = gauge(
-    "her_heartbeat_timestamp_seconds", "When the scheduler last wrote its once-a-minute sign of life.", lasting=True
+    "her_heartbeat_timestamp_seconds",
+    "When the scheduler last gave its once-a-minute sign of life, by the exporter's clock.",
+    lasting=True,
+)
+CLOCK_OFFSET = gauge(
+    "her_clock_offset_seconds",
+    "HER's clock minus the exporter's, at most one read too low; absent while HER gives no sign of life.",
 )
 STAGE_SECONDS = histogram("her_stage_seconds", "Time HER spent in one stage of a request.", DURATION_EDGES, (lb.STAGE,))
 REPLIES = counter("her_replies_total", "Replies to chat messages, by channel and mode.", (lb.CHANNEL, lb.MODE))
@@ -289,8 +296,9 @@ REDIS_METRICS: tuple[Metric, ...] = (
     JOBS, JOB_SECONDS, JOB_RESULTS, JOB_ERRORS,
     SCHEDULER_STATE_TIME, TASKS, UPCOMING, NEXT_RUN,
     AUTONOMY_USERS, AUTONOMY_ENGAGEMENT, AUTONOMY_INITIATIVE, AUTONOMY_SENT_TODAY, AUTONOMY_TARGET,
-    DECISIONS, HEARTBEAT_TIME, STAGE_SECONDS, REPLIES, REPLY_LANGUAGES, DEBATES, VERIFICATIONS, VERIFIER_CONFIDENCE,
-    AGENT_STEPS, ENGAGEMENT, INITIATIVE, USER_RESPONSE, PROACTIVE, TOOL_CALLS, FAILOVERS, CAPABILITY_PROBES,
+    DECISIONS, HEARTBEAT_TIME, CLOCK_OFFSET,
+    STAGE_SECONDS, REPLIES, REPLY_LANGUAGES, DEBATES, VERIFICATIONS, VERIFIER_CONFIDENCE, AGENT_STEPS,
+    ENGAGEMENT, INITIATIVE, USER_RESPONSE, PROACTIVE, TOOL_CALLS, FAILOVERS, CAPABILITY_PROBES,
     REINFORCEMENT, REINFORCEMENT_REASONS, REINFORCED_TASKS, PROFILES, PROFILE_TRAITS,
     WORKFLOW_EVENTS, REQUESTS, REQUEST_SECONDS, NODE_SECONDS, INTENTS, SELECTIONS, IN_PROGRESS, OLDEST_IN_PROGRESS,
     NODE_RUNNING, TRANSITIONS, TRANSITION_SECONDS, TRANSITION_ERRORS,
@@ -306,7 +314,7 @@ ROW_METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 """Of the source `postgres`, whose probes feed SQL_METRICS."""
 
-METRICS: tuple[Metric, ...] = (*REDIS_METRICS, *ROW_METRICS, *SQL_METRICS)
+METRICS: tuple[Metric, ...] = (*REDIS_METRICS, *ROW_METRICS, *SQL_METRICS, *SYSTEM_METRICS)
 
 SHARED: tuple[Metric, ...] = (OPERATION_DURATION, TOOL_DURATION)
 

@@ -51,6 +51,20 @@ def instant(text: str) -> datetime | None:
         return None
 
 
+def plausible(at: datetime | None, key: str = "at") -> datetime:
+    """The time of a row, if a clock can have said it. Raises Rejected: bad_time."""
+    if at is None or not _EARLIEST <= at.year < _LATEST:
+        raise Rejected("bad_time", f"{key}: no time, or not of a year {_EARLIEST} to 2199")
+    return at
+
+
+def word(value: object, key: str) -> str:
+    """The text of a column that may become a label or a tag, cut at NAME_CHARACTERS. Raises Rejected: wrong_type."""
+    if not isinstance(value, str):
+        raise Rejected("wrong_type", f"{key}: not a text")
+    return value[:NAME_CHARACTERS]
+
+
 def utf8_size(text: str) -> int:
     """Bytes of the text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""One deployment of HER -> its source `postgres`: one connection that can only read, three streams, seven probes."""
+"""One deployment of HER -> its source `postgres`: one connection that can only read, three streams, eight probes."""
 
 from __future__ import annotations
 

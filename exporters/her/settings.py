@@ -5,6 +5,7 @@
         - deployment: home
           redis: {host: 192.168.1.20, username: observer, password_file: secrets/her_redis_password}
           workflow: {url: "ws://192.168.1.20:8081/ws/workflow"}
+          http: {liveness: "http://192.168.1.20:8000"}
           postgres: {host: 192.168.1.20, user: observer, password_file: secrets/her_postgres_password}
           text: {logs: true}
           intervals: {logs: 1}
@@ -27,6 +28,7 @@ from exporters.core.errors import ConfigError
 from exporters.core.label import OTHER
 from exporters.core.settings import Section, read_secret
 from exporters.her.intervals import INTERVALS
+from exporters.readers.http_json import Address as HttpAddress
 from exporters.readers.websocket import Address
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -106,11 +108,16 @@ class RedisSettings(Section):
 
 
 class WorkflowSettings(Section):
-    """HER's workflow debugger, listened to as a fast path. It has no password; url: of its WebSocket."""
+    """HER's workflow debugger, listened to as a fast path. It has no password and no TLS of its own.
+
+    url: of its WebSocket; wss:// where a proxy before it speaks TLS. ca_file: that proxy's authority, instead of the
+    system's.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(max_length=500)
+    ca_file: Path | None = None
 
     @field_validator("url")
     @classmethod
@@ -122,12 +129,46 @@ class WorkflowSettings(Section):
             raise ValueError(msg) from None
         return url
 
+    @field_validator("ca_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _of_use(self) -> WorkflowSettings:
+        if self.ca_file is not None and not Address.of(self.url).tls:
+            msg = "a ca_file is given, but the url is not wss://"
+            raise ValueError(msg)
+        return self
+
+
+class MemoryTextSettings(Section):
+    """The account through which the restricted Grafana reads memories word for word. The exporter never uses it.
+
+    password_file, ca_file: as Grafana has them, and so not looked at here. sslmode: Grafana knows no `prefer`.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    user: str = Field(min_length=1, max_length=63)
+    password_file: Path
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> MemoryTextSettings:
+        if self.sslmode.startswith("verify") and self.ca_file is None:
+            msg = f"sslmode {self.sslmode} needs a ca_file"
+            raise ValueError(msg)
+        return self
+
 
 class PostgresSettings(Section):
     """HER's PostgreSQL, with an account that may read a few columns. password_file is read at every connect.
 
     sslmode: in libpq's words; only `verify-full` knows whom it talks to. ca_file: the authority to trust.
     timeout_seconds: what one query may take. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
+    memory_text: another account, for people who read memories in Grafana; off without it.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -144,6 +185,7 @@ class PostgresSettings(Section):
     key_file: Path | None = None
     timeout_seconds: float = Field(5.0, ge=0.5, le=30)
     memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    memory_text: MemoryTextSettings | None = None
 
     @field_validator("password", mode="before")
     @classmethod
@@ -171,6 +213,9 @@ class PostgresSettings(Section):
         if self.sslmode.startswith("verify") and self.ca_file is None:
             msg = f"sslmode {self.sslmode} needs a ca_file"
             raise ValueError(msg)
+        if self.memory_text is not None and self.memory_text.user == self.user:
+            msg = "memory_text has an account of its own: the exporter's must not read texts"
+            raise ValueError(msg)
         return self
 
     def secret(self) -> str | None:
@@ -178,6 +223,51 @@ class PostgresSettings(Section):
         if self.password_file is not None:
             return read_secret(self.password_file).get_secret_value()
         return self.password.get_secret_value() if self.password else None
+
+
+class HttpSettings(Section):
+    """HER's HTTP ports, each looked at where its address is given: liveness (8000), debugger (8081), api (8082).
+
+    An address is that of the port, `http://192.168.1.20:8082`; what is asked there is known. ca_file: the authority to
+    trust, where something in front of HER speaks https. timeout_seconds: what one answer may take before it is busy.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    liveness: str | None = Field(None, max_length=500)
+    debugger: str | None = Field(None, max_length=500)
+    api: str | None = Field(None, max_length=500)
+    ca_file: Path | None = None
+    timeout_seconds: float = Field(5.0, ge=0.2, le=10)
+
+    @field_validator("liveness", "debugger", "api")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url is not None:
+            try:
+                HttpAddress.of(url)
+            except ValueError as error:
+                msg = f"not {error}"
+                raise ValueError(msg) from None
+        return url
+
+    @field_validator("ca_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _something(self) -> HttpSettings:
+        if not self.urls:
+            msg = "no address: give liveness, debugger or api, or leave out http"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Endpoint -> address, of those that are configured."""
+        given = {"liveness": self.liveness, "debugger": self.debugger, "api": self.api}
+        return {name: url for name, url in given.items() if url is not None}
 
 
 def _no_password(given: object) -> object:
@@ -232,6 +322,7 @@ class HerSettings(Section):
     postgres: PostgresSettings | None = None
     text: TextSettings = TextSettings()
     workflow: WorkflowSettings | None = None
+    http: HttpSettings | None = None
     intervals: Mapping[str, float] = Field(default_factory=dict)
 
     @field_validator("deployment")

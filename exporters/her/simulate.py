@@ -45,6 +45,7 @@ from exporters.her.simulate_debugger import DebuggerServer
 from exporters.her.simulate_jobs import reflect_on_everybody
 from exporters.her.simulate_older import Planted, older_shapes
 from exporters.her.simulate_poison import poison, wrong_type
+from exporters.her.simulate_ports import serve_ports
 from exporters.her.simulate_process import ABSENT
 from exporters.her.simulate_requests import personality, schedule_command, tool_call
 from exporters.her.simulate_start import Breakage, shutdown, startup
@@ -197,12 +198,22 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         help="make that account, with the password in this file",
     )
+    parser.add_argument("--postgres.reader", dest="sql_reader", help="account that may read memories word for word")
+    parser.add_argument(
+        "--postgres.reader-password-file",
+        dest="sql_reader_file",
+        type=Path,
+        help="make that account, with the password in this file",
+    )
     parser.add_argument("--memory-days", type=int, default=30, help="memories to begin with (%(default)s)")
     parser.add_argument("--seed", type=int, help="fixes every random choice; by default each run differs")
     parser.add_argument("--rate", type=float, default=4.0, help="list entries per second, about (%(default)s)")
     parser.add_argument("--backfill-hours", type=float, default=0.0, help="history to write first (%(default)s)")
     parser.add_argument("--debugger.port", dest="debugger_port", type=int, help="serve the workflow debugger, too")
     parser.add_argument("--debugger.host", dest="debugger_host", default="127.0.0.1", help="where (%(default)s)")
+    parser.add_argument("--liveness.port", dest="liveness_port", type=int, help="say that the process exists, too")
+    parser.add_argument("--api.port", dest="api_port", type=int, help="serve what of the API needs no model, too")
+    parser.add_argument("--ports.host", dest="ports_host", default="127.0.0.1", help="where both (%(default)s)")
     parser.add_argument("--info-logs", action="store_true", help="the build in which INFO lines reach the log list")
     arguments = parser.parse_args(argv)
     if arguments.rate <= 0:
@@ -231,6 +242,9 @@ def _database(arguments: argparse.Namespace, her: Her, seed: int) -> "Database":
     if arguments.sql_observer:
         theirs = arguments.sql_observer_file
         made.admit(arguments.sql_observer, theirs.read_text().strip() if theirs else None)
+    if arguments.sql_reader:
+        theirs = arguments.sql_reader_file
+        made.admit_reader(arguments.sql_reader, theirs.read_text().strip() if theirs else None)
     return made
 
 
@@ -250,6 +264,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debugger_port is not None:
             debugger = DebuggerServer(arguments.debugger_port, host=arguments.debugger_host, waits_for_model=True)
             debugger.start()
+        ports = serve_ports(
+            arguments.liveness_port, arguments.api_port, arguments.ports_host, debugger.free if debugger else None
+        )
         database = _database(arguments, her, seed) if arguments.sql_port is not None else None
         if arguments.backfill_hours:
             her.backfill(arguments.backfill_hours, stop=stop)
@@ -264,6 +281,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     her.run(rate=arguments.rate, stop=stop)
     if database is not None:
         database.join()
+    for port in ports:
+        port.stop()
     if debugger is not None:
         debugger.stop()
     print(f"simulate: stopped after {her.produced.total()} entries", file=sys.stderr)

@@ -127,6 +127,11 @@ class DebuggerServer:
             asyncio.run_coroutine_threadsafe(connection.send(frame), self._loop).result(30)
 
     @property
+    def free(self) -> threading.Event:
+        """Set while the loop does not wait. HER's API lives in the same loop."""
+        return self._free
+
+    @property
     def listeners(self) -> int:
         """How many are told of events."""
         return len(self._listeners)

@@ -8,6 +8,7 @@ database.join()
 
 import sys
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,7 +16,7 @@ from psycopg import sql
 
 from exporters.her.simulate_memory import Tables
 from exporters.her.simulate_sql import SqlTwin
-from exporters.her.sql_grants import GRANTED, LEGACY_MEMORIES, LEGACY_TABLE, TIMEZONES
+from exporters.her.sql_grants import GRANTED, LEGACY_MEMORIES, LEGACY_TABLE, MEMORY_TEXTS, READER_BOUNDS, TIMEZONES
 
 if TYPE_CHECKING:
     from exporters.her.simulate import Her
@@ -55,21 +56,36 @@ class Database:
 
         password: make the account if it is missing, and give it this one. Raises OSError if there is no such account.
         """
+        memories = {"memories": ("payload",), LEGACY_TABLE: LEGACY_MEMORIES}
+        self._admit(account, password, {**GRANTED, **memories})
+        # A second grant for a table that is among them already.
+        self._admit(account, None, TIMEZONES)
+
+    def admit_reader(self, account: str, password: str | None = None) -> None:
+        """Let another account read memories word for word, and nothing beside them. password, errors: as `admit`."""
+        self._admit(account, password, {"memories": MEMORY_TEXTS["mem0"]})
+        try:
+            for name, value in READER_BOUNDS.items():
+                self.connection.execute(
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                        sql.Identifier(account), sql.Identifier(name), sql.Literal(value)
+                    )
+                )
+        except psycopg.Error:
+            raise _refused(account) from None
+
+    def _admit(self, account: str, password: str | None, columns: Mapping[str, tuple[str, ...]]) -> None:
         try:
             if password is not None:
                 self._make(account, password)
-            for columns in (GRANTED, TIMEZONES, {"memories": ("payload",), LEGACY_TABLE: LEGACY_MEMORIES}):
-                for table, names in columns.items():
-                    self.connection.execute(
-                        sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(
-                            sql.SQL(", ").join(map(sql.Identifier, names)),
-                            sql.Identifier(table),
-                            sql.Identifier(account),
-                        )
+            for table, names in columns.items():
+                self.connection.execute(
+                    sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(
+                        sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(table), sql.Identifier(account)
                     )
+                )
         except psycopg.Error:
-            msg = f"the account {account} cannot be admitted to this PostgreSQL"
-            raise OSError(msg) from None
+            raise _refused(account) from None
 
     def _make(self, account: str, password: str) -> None:
         name = sql.Identifier(account)
@@ -93,3 +109,7 @@ class Database:
             self.tables.run(stop)
         except psycopg.Error as error:
             print(f"simulate: PostgreSQL is gone ({type(error).__name__})", file=sys.stderr)
+
+
+def _refused(account: str) -> OSError:
+    return OSError(f"the account {account} cannot be admitted to this PostgreSQL")

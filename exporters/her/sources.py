@@ -1,7 +1,7 @@
-"""One deployment of HER -> its source `redis`: one connection, nine streams, five probes.
+"""One deployment of HER -> its source `redis`: one connection, ten streams, seven probes.
 
-And, where they are configured, `postgres` with three streams of rows and seven probes, and `workflow`, which rings when
-the list of workflow events is worth a look.
+And, where they are configured, `postgres` with three streams of rows and eight probes, `workflow`, which rings when the
+list of workflow events is worth a look, and `http`, which asks HER's ports whether they answer.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from exporters.core.bell import Bell
 from exporters.core.contract import Probe, Sample, Source, Stream
 from exporters.core.errors import ConfigError, SourceDown
 from exporters.core.pseudonym import Pseudonyms
-from exporters.her import metrics, state_views, streams_requests, streams_runs, streams_words
+from exporters.her import metrics, state_views, streams_requests, streams_runs, streams_words, system_metrics
 from exporters.her.context_view import ContextProbe
 from exporters.her.copies import Copies
 from exporters.her.debugger import DebuggerSource, ListProgress
+from exporters.her.ports import http_source
 from exporters.her.profile_view import ProfileProbe
+from exporters.her.redis_server import redis_counters, server_probes
 from exporters.her.settings import HerSettings, RedisSettings
 from exporters.her.workflow_requests import WorkflowState
 from exporters.readers import redis_client
@@ -35,21 +37,24 @@ def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
     copies = Copies()
     made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
-    rows: tuple[Source[Any], ...] = ()
+    others: tuple[Source[Any], ...] = ()
     if settings.postgres is not None:
         # A host that watches no PostgreSQL has no libpq.
         from exporters.her.rows_source import rows_source
 
-        rows = (rows_source(settings, settings.postgres, hash_key, copies),)
+        others = (rows_source(settings, settings.postgres, hash_key, copies),)
+    if settings.http is not None:
+        others = (*others, http_source(settings, settings.http, SYSTEM_NAME))
     if settings.workflow is None:
-        return (made, *rows)
+        return (made, *others)
     bell, progress = Bell(), ListProgress()
     watched = replace(
         made,
         streams=tuple(_noted(stream, progress) if stream.name == "workflow" else stream for stream in made.streams),
         bells={"workflow": bell},
     )
-    return (watched, *rows, DebuggerSource(settings, settings.workflow.url, bell, progress).source(SYSTEM_NAME))
+    debugger = DebuggerSource(settings, settings.workflow.url, bell, progress, ca_file=settings.workflow.ca_file)
+    return (watched, *others, debugger.source(SYSTEM_NAME))
 
 
 def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies) -> Source[redis.Redis]:
@@ -70,8 +75,9 @@ def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies
             streams_requests.workflow(settings, hash_key, ids),
             streams_runs.startups(settings, hash_key),
             streams_runs.reflections(settings, hash_key),
+            redis_counters(settings),
         ),
-        probes=probes(settings),
+        probes=(*probes(settings), *server_probes(settings)),
     )
 
 
@@ -133,6 +139,7 @@ def probes(settings: HerSettings) -> tuple[Probe[redis.Redis], ...]:
                 metrics.AUTONOMY_INITIATIVE,
                 metrics.AUTONOMY_SENT_TODAY,
                 metrics.AUTONOMY_TARGET,
+                system_metrics.TIME_ZONES,
             ),
         ),
         Probe(

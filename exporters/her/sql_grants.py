@@ -61,6 +61,41 @@ LEGACY_TABLE = "memories_legacy"
 LEGACY_MEMORIES = ("user_id", "category", "importance_score", "created_at")
 """Of a table in the legacy shape: the text stays out of sight."""
 
+MEMORY_PAYLOAD = ("payload", "ctid")
+MEMORY_COLUMNS = ("memory_text", "user_id", "category", "importance_score", "created_at")
+MEMORY_TEXTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "mem0": MEMORY_PAYLOAD,
+        "legacy": (*MEMORY_COLUMNS, "ctid"),
+        "hybrid": (*MEMORY_COLUMNS, *MEMORY_PAYLOAD),
+    }
+)
+"""Columns by shape of the table, for the reader of texts. `ctid` is where a row lies: only the end of a large table is
+read. Vectors are nobody's."""
+
+READER_BOUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        "default_transaction_read_only": "on",
+        "statement_timeout": "5s",
+        "lock_timeout": "1s",
+        "idle_in_transaction_session_timeout": "10s",
+        "max_parallel_workers_per_gather": "0",
+        "jit": "off",
+        "standard_conforming_strings": "on",
+    }
+)
+"""Parameters of that reader. A Grafana sets none for its session, so they belong to the account."""
+
+
+def reader(shape: str, account: str = "reader", table: str = "memories") -> str:
+    """What an administrator runs once for the restricted Grafana's account. shape: of the table of memories."""
+    bounds = "".join(f"ALTER ROLE {account} SET {name} = '{value}';\n" for name, value in READER_BOUNDS.items())
+    return (
+        f"CREATE ROLE {account} LOGIN PASSWORD 'ANOTHER-LONG-PASSWORD' CONNECTION LIMIT 5;\n{bounds}"
+        f"GRANT USAGE ON SCHEMA public TO {account};\n" + grants({table: MEMORY_TEXTS[shape]}, account)
+    )
+
+
 FACTS_VIEW = """\
 CREATE VIEW her_memory_facts AS
 SELECT payload ->> 'user_id' AS user_id,

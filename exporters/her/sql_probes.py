@@ -7,6 +7,7 @@ from exporters.her import sql_metrics as m
 from exporters.her import sql_views
 from exporters.her.settings import HerSettings
 from exporters.her.sql_memory import MemoryProbe
+from exporters.her.sql_server import server_probe
 from exporters.readers.postgres_client import Connection
 
 
@@ -77,4 +78,5 @@ def sql_probes(settings: HerSettings) -> tuple[Probe[Connection], ...]:
                 m.MEMORY_LEGACY,
             ),
         ),
+        server_probe(settings),
     )

@@ -12,12 +12,12 @@ import redis
 from exporters.core.contract import Sample
 from exporters.core.errors import Rejected, StreamError
 from exporters.core.label import OTHER
-from exporters.her import metrics
+from exporters.her import metrics, system_metrics
 from exporters.her.events_scheduler import AutonomyRow, SchedulerState, parse_scheduler_state
 from exporters.her.events_startups import parse_startup
 from exporters.her.fold_startups import capability_samples
 from exporters.her.labels import MOOD
-from exporters.her.names import member
+from exporters.her.names import UNNAMED, member
 from exporters.readers.redis_client import exchange, reply_of
 
 USERS_KEY = "her:metrics:users"
@@ -37,7 +37,8 @@ def users(connection: redis.Redis, _now: datetime) -> list[Sample]:
 
 def scheduler_state(connection: redis.Redis, _now: datetime) -> list[Sample]:
     """GET her:scheduler:state -> her_scheduler_state_timestamp_seconds, her_scheduler_tasks, her_scheduler_upcoming,
-    her_scheduler_next_run_timestamp_seconds, her_autonomy_*. Nothing before HER's first publication.
+    her_scheduler_next_run_timestamp_seconds, her_autonomy_*, her_time_zones_info. Nothing before HER's first
+    publication.
 
     The document can be an hour old: its own time is exported, and a next run that has passed is shown as it stands.
     Raises StreamError, SourceDown.
@@ -68,7 +69,15 @@ def scheduler_samples(state: SchedulerState) -> list[Sample]:
         *(Sample(metrics.UPCOMING, count, labels) for labels, count in waiting.items()),
         *(Sample(metrics.NEXT_RUN, at, (job_type,)) for job_type, at in next_runs.items()),
         *(_autonomy_samples(state.autonomy) if state.autonomy is not None else ()),
+        *_zones(state),
     ]
+
+
+def _zones(state: SchedulerState) -> list[Sample]:
+    if not state.zone and not state.user_zone:
+        return []
+    zone, user_zone = (member(named) if named else UNNAMED for named in (state.zone, state.user_zone))
+    return [Sample(system_metrics.TIME_ZONES, 1, (zone, user_zone))]
 
 
 def _autonomy_samples(rows: tuple[AutonomyRow, ...]) -> list[Sample]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from exporters.core.contract import Effects, Stream, StreamReader
+from exporters.core.contract import Effects, Record, Stream, StreamReader
 from exporters.core.metric import Metric
 
 
@@ -18,6 +18,7 @@ class Timed(Protocol):
 
 
 C = TypeVar("C")
+R = TypeVar("R", bound=Record)
 T = TypeVar("T", bound=Timed)
 
 
@@ -36,7 +37,7 @@ def stateless(
     name: str,
     interval: float,
     reader: StreamReader[C],
-    parse: Callable[[bytes], T],
+    parse: Callable[[R], T],
     fold: Callable[[None, T], tuple[None, Effects]],
     feeds: tuple[Metric, ...],
     settle: Callable[[Mapping[str, int | None], Sequence[T]], Effects] | None = None,

@@ -33,8 +33,7 @@ def decision_rows(
 ) -> Stream[Connection, DecisionRow, CopiesState]:
     """`decision_logs`, append-only, never trimmed: read through (event_type, timestamp DESC), history by decision_id.
 
-    {"id":"6f1c…","at":"2026-02-22T12:00:00.004711+00:00","event_type":"performance_timing","source":"telegram",
-     "late":false}
+    ("6f1c…", 2026-02-22 12:00:00.004711 UTC, False, "performance_timing", "telegram")
 
     her_decision_rows_total{event_type="performance_timing",source="telegram"} 1
 
@@ -62,8 +61,7 @@ def decision_rows(
 def proactive_audit(settings: HerSettings, hash_key: bytes) -> Stream[Connection, ProactiveRow, None]:
     """`proactive_message_audit`, append-only: read through (success, day_bucket), whose days have no zone.
 
-    {"id":"71aa…","at":"2026-02-22T00:00:00+00:00","message_kind":"checkin","success":true,
-     "done_at":"2026-02-22T09:30:01.220000+00:00","late":false}
+    ("71aa…", 2026-02-22, False, "checkin", True, "2026-02-22T09:30:01.220000+00:00")
 
     her_proactive_audit_rows_total{message_kind="checkin",outcome="success"} 1
     """
@@ -80,8 +78,7 @@ def proactive_audit(settings: HerSettings, hash_key: bytes) -> Stream[Connection
 def reflection_rows(settings: HerSettings, hash_key: bytes) -> Stream[Connection, ReflectionRow, None]:
     """`autonomy_reflections`, one row per user and day, written again in place: each id counts once, for ever.
 
-    {"id":"80e2…","at":"2026-02-22T00:00:00+00:00","engagement_trend":"stable",
-     "done_at":"2026-02-22T03:00:00.120000+00:00","late":false}
+    ("80e2…", 2026-02-22, False, "stable", "2026-02-22T03:00:00.120000+00:00")
 
     her_reflection_rows_total{engagement_trend="stable"} 1
 

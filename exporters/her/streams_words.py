@@ -11,17 +11,18 @@ import redis
 
 from exporters.core.contract import Stream
 from exporters.core.pseudonym import Pseudonyms
-from exporters.her import fold_decisions, metrics
+from exporters.her import heartbeat, metrics
 from exporters.her.copies import Copies
 from exporters.her.copies_watch import WatchedList, noting
 from exporters.her.events_decisions import Decision, parse_decision
 from exporters.her.events_interactions import Interaction, parse_interaction
 from exporters.her.events_logs import LogLine, parse_log_line
 from exporters.her.events_reinforcement import Reinforcement, parse_reinforcement
-from exporters.her.fold_decisions import DecisionState, fold_decision
+from exporters.her.fold_decisions import fold_decision
 from exporters.her.fold_interactions import MESSAGES_KEY, TOKENS_KEY, fold_interaction, settle
 from exporters.her.fold_logs import fold_log_line
 from exporters.her.fold_reinforcement import fold_reinforcement
+from exporters.her.heartbeat import Heartbeats
 from exporters.her.settings import HerSettings
 from exporters.her.stateless import event_time, stateless
 from exporters.readers.redis_list import RedisList
@@ -74,7 +75,7 @@ def logs(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Stream[redi
 
 def decisions(
     settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies
-) -> Stream[redis.Redis, Decision, DecisionState]:
+) -> Stream[redis.Redis, Decision, Heartbeats]:
     """`her:decision:logs`, 500 entries. Its state is the scheduler's last sign of life.
 
     {"timestamp":"2026-02-22T12:00:00.000001+00:00","event_type":"performance_timing","summary":"llm 812.44ms",
@@ -93,14 +94,16 @@ def decisions(
         reader=WatchedList(RedisList(key="her:decision:logs", cap=500, hash_key=hash_key), copies),
         parse=noting(copies, copies.redis, parse),
         fold=partial(fold_decision, pseudonyms=ids),
-        initial=DecisionState,
+        initial=Heartbeats,
         event_time=event_time,
-        view=fold_decisions.view,
-        encode=fold_decisions.encode,
-        decode=fold_decisions.decode,
+        expire=heartbeat.hear,
+        view=heartbeat.view,
+        encode=heartbeat.encode,
+        decode=heartbeat.decode,
         feeds=(
             metrics.DECISIONS,
             metrics.HEARTBEAT_TIME,
+            metrics.CLOCK_OFFSET,
             metrics.STAGE_SECONDS,
             metrics.REPLIES,
             metrics.REPLY_LANGUAGES,

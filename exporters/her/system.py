@@ -6,6 +6,7 @@ from exporters.core.contract import System
 from exporters.her.metrics import MEASUREMENTS, METRICS
 from exporters.her.settings import HerSettings, from_environment
 from exporters.her.sources import sources
+from exporters.her.sql_texts import TEXT_ROWS
 
 HER = System(
     name="her",
@@ -15,4 +16,5 @@ HER = System(
     settings=HerSettings,
     from_environment=from_environment,
     sources=sources,
+    texts=TEXT_ROWS,
 )

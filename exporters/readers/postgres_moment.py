@@ -52,6 +52,10 @@ class Moment:
         back = self.next - horizon
         return back if 0 <= back < _WRAPS_AT else None
 
+    def continues(self, database: str, started: str) -> bool:
+        """Whether it is of that database, and of the same run of its server."""
+        return (self.database, self.started) == (database, started)
+
 
 def take(cursor: psycopg.Cursor[Any]) -> Moment:
     """The snapshot of the transaction that the cursor is in: the first statement of it."""

@@ -37,14 +37,14 @@ class Tier:
 class Sweep:
     """A look back that did not fit into one page. wide: which tier. horizon, at: of its first page's snapshot.
 
-    time, key: the last row read. again: rows met again so far.
+    time, key: the last row read, or where the next part begins if there is no key. again: rows met again so far.
     """
 
     wide: bool
     horizon: int
     at: datetime
     time: str
-    key: str
+    key: str | None
     again: int
 
 

@@ -13,8 +13,8 @@ Two windows with horizons of their own: a narrow one at each read, and a wide on
 what only it finds was committed long after its own time, and is marked `late`. Rows older than the wide window when
 they are committed are never found.
 
-A window that does not fit into one page goes on by time and key, over later snapshots; its horizon is the first page's,
-because whatever that page did not see was written at or above it.
+A window that does not fit into one page, and the wide one that is read in parts, goes on by time and key, over later
+snapshots; its horizon is the first page's, because whatever a page did not see was written at or above it.
 
 History on first start goes by primary key over the whole table, and ids are the one boundary: as long as it lasts
 none is forgotten, so that a row is taken by whoever meets it first. (A boundary by horizon would lose rows that a
@@ -23,46 +23,29 @@ transaction open for days held above it, and every row once a rewritten table ha
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Any
 
 import psycopg
 
 from exporters.core.contract import Batch, Json, SeenChange, SeenIds
-from exporters.core.errors import StreamError
 from exporters.readers import postgres_place
-from exporters.readers.list_cursor import RecordHash
-from exporters.readers.postgres_client import Connection, reading
-from exporters.readers.postgres_moment import Moment, Standing, replaced, standing, take
+from exporters.readers.postgres_client import Connection
+from exporters.readers.postgres_history import HistoryPages
+from exporters.readers.postgres_ids import Nothing, RowIds
+from exporters.readers.postgres_moment import Moment
 from exporters.readers.postgres_place import Place, Sweep, Tier
-from exporters.readers.postgres_table import Row, Table
+from exporters.readers.postgres_slices import Slices
+from exporters.readers.postgres_snapshot import snapshot, until_answered
+from exporters.readers.postgres_table import Fetched, Table, microseconds
 
 NARROW = timedelta(minutes=10)
 WIDE = timedelta(hours=24)
 AUDIT_EVERY = timedelta(minutes=5)
 _ANY_AGE = 2**31 - 1
 _ANEW = {"anew": True}
-_ATTEMPTS = 3
-_SMALLEST_PAGE = 100
-_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
-"""Made once: json.dumps with arguments makes a new one for each record."""
-
-
-class Nothing:
-    """Remembers nothing: for who only looks. Implements contract.SeenIds."""
-
-    def among(self, hashes: Sequence[bytes]) -> set[bytes]:
-        """None of them."""
-        del hashes
-        return set()
-
-
-class _Replaced(Exception):  # noqa: N818 - what happened to the table
-    """The table was rewritten after the snapshot was taken."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,27 +66,29 @@ class PostgresRows:
     keeps_ids: bool = False
     page: int = 5000
     history_page: int = 10_000
-    _hashed: RecordHash = field(init=False, repr=False)
-    # A page that took too long is tried smaller: on a slow disk each row of history is a seek.
-    _pages: list[int] = field(init=False, repr=False, default_factory=list)
+    _ids: RowIds = field(init=False, repr=False)
+    _history: HistoryPages = field(init=False, repr=False)
+    _slices: Slices = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.narrow <= self.wide or self.page < 1 or self.history_page < 1:
             msg = f"{self.table.name}: 0 < narrow <= wide, and pages of at least one row"
             raise ValueError(msg)
-        object.__setattr__(self, "_hashed", RecordHash(self.hash_key, b"row id"))
-        self._pages.append(self.history_page)
+        object.__setattr__(self, "_ids", RowIds(self.table, self.hash_key, self.keeps_ids))
+        object.__setattr__(self, "_history", HistoryPages(self.table, self.history_page))
+        object.__setattr__(self, "_slices", Slices(self.wide))
 
     def read(self, connection: Connection, cursor: Json, now: datetime) -> Batch:
         """Rows of the wide window, a page at a time, without remembering any. Raises as `read_live`."""
         if cursor is not None:
             return self.read_live(connection, cursor, now, Nothing())
-        try:
-            with self._snapshot(connection) as (tx, moment, _):
+
+        def look() -> Batch:
+            with snapshot(connection, self.table) as (tx, moment):
                 place = Place.first(moment, history=False, known=False)
                 return self._sweep(tx, moment, place, now, Nothing())
-        except _Replaced:
-            raise _rewritten() from None
+
+        return until_answered(look)
 
     def place_anew(self) -> Json:
         """The cursor from which the first sweep learns every id of the wide window and emits none."""
@@ -114,38 +99,34 @@ class PostgresRows:
 
         Raises StreamError or SourceDown. gap: the database is another than before; ids alone tell what is new in it.
         """
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._read_live(connection, cursor, now, seen)
-            except _Replaced:
-                continue
-        raise _rewritten()
+        return until_answered(lambda: self._read_live(connection, cursor, now, seen))
 
     def read_history(self, connection: Connection, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
-        """The next rows by key of what was there first. Raises as `read_live`."""
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._read_history(connection, postgres_place.decode(cursor), now, seen)
-            except _Replaced:
-                continue
-            except StreamError as error:
-                if error.reason == "timeout":
-                    self._pages[0] = max(_SMALLEST_PAGE, self._pages[0] // 4)
-                raise
-        raise _rewritten()
+        """The next rows by key of what was there first. Raises as `read_live`. Reads on until `rest` is called."""
+        place = postgres_place.decode(cursor)
+        page = self._history.page(connection, place)
+        gap = False
+        # A page read ahead is of an older snapshot than the place: its numbers did not go back, it was taken before.
+        if not page.moment.continues(place.database, place.started):
+            place, gap = place.in_view_of(page.moment)
+        floor = self.table.floor(self._since(place.wide, self.wide, page.moment))
+        records, add = self._ids.fresh_of_history(page.fetched, floor, seen)
+        after = replace(place, history=None if page.last else page.fetched[-1][0])
+        return Batch(
+            records=records,
+            next_cursor=postgres_place.encode(after),
+            as_of=now,
+            gap=gap,
+            history=after.history is not None,
+            seen=SeenChange(add),
+        )
 
-    @contextmanager
-    def _snapshot(self, connection: Connection) -> Iterator[tuple[psycopg.Cursor[Any], Moment, Standing]]:
-        """A snapshot, itself described, and the table in it. Raises _Replaced at the end if it was no answer."""
-        with reading(connection) as tx:
-            moment = take(tx)
-            stands = standing(tx, self.table)
-            yield tx, moment, stands
-            if replaced(tx, stands):
-                raise _Replaced
+    def rest(self) -> None:
+        """Wait until nobody uses the connection any more."""
+        self._history.rest()
 
     def _read_live(self, connection: Connection, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
-        with self._snapshot(connection) as (tx, moment, _):
+        with snapshot(connection, self.table) as (tx, moment):
             if cursor is None:
                 # Looked at all the same: an account that may not read it is found out now, not at the second read.
                 tx.execute(self.table.history(after=False), {"limit": 1})
@@ -164,8 +145,11 @@ class PostgresRows:
         n = moment.back_to(tier.horizon)
         if n is None:
             wide, tier = True, place.wide
+        start = self._start(tier, sweep, moment, wide=wide)
+        until = self._slices.until(start, moment.at) if wide else None
         values: dict[str, Any] = {
-            "start": self._since(tier, self.wide if wide else self.narrow, moment),
+            "start": sweep.time if sweep else start,
+            "until": until,
             "early": self._since(place.narrow, self.narrow, moment) if wide and n is not None else None,
             "narrow": moment.back_to(place.narrow.horizon) if wide and n is not None else None,
             "n": n,
@@ -173,31 +157,40 @@ class PostgresRows:
         }
         if values["narrow"] is None:
             values["narrow"], values["early"] = _ANY_AGE, None
+        after = sweep is not None and sweep.key is not None
         if sweep is not None:
             values |= {"after_time": sweep.time, "after_key": sweep.key}
         if self.table.lead:
             values["leads"] = [row[0] for row in tx.execute(self.table.leads()).fetchall()]
-        tx.execute(self.table.window(filtered=n is not None, after=sweep is not None), values)
-        rows = [self.table.row(row) for row in tx.fetchall()]
-        fresh = self._fresh(rows, seen)
+        began = perf_counter()
+        tx.execute(self.table.window(filtered=n is not None, after=after, bounded=until is not None), values)
+        # The last part is as long as what is left: it tells nothing, but where it is the whole window.
+        if wide and (until is not None or sweep is None):
+            self._slices.took(perf_counter() - began)
+        rows: list[Fetched] = tx.fetchall()
+        fresh, hashes = self._ids.fresh(rows, seen)
+        times = self.table.times(fresh)
         again = len(rows) - len(fresh) + (sweep.again if sweep else 0)
         # Until history is through, what the narrow window missed is most likely just history.
-        late = {row.key for row, _ in fresh if row.missed and place.history is None}
-        complete = len(rows) < self.page
+        late = [bool(row[2]) and place.history is None for row in fresh]
+        cut = len(rows) == self.page
+        complete = not cut and until is None
         if complete:
-            after, forget = self._completed(place, sweep, moment, wide=wide)
+            then, forget = self._completed(place, sweep, moment, wide=wide)
         else:
             horizon, at, wide_ = (sweep.horizon, sweep.at, sweep.wide) if sweep else (moment.horizon, moment.at, wide)
-            after = replace(place, sweep=Sweep(wide_, horizon, at, rows[-1].time, rows[-1].key, again))
-            forget = None
+            time, key = (rows[-1][1], rows[-1][0]) if until is None or cut else (until.isoformat(), None)
+            then, forget = replace(place, sweep=Sweep(wide_, horizon, at, time, key, again)), None
         return Batch(
-            records=[] if place.silent else [_record(row, late=row.key in late) for row, _ in fresh],
-            next_cursor=postgres_place.encode(after),
+            records=[]
+            if place.silent
+            else [(row[0], at, is_late, *row[3:]) for row, at, is_late in zip(fresh, times, late, strict=True)],
+            next_cursor=postgres_place.encode(then),
             as_of=now,
             more=not complete,
-            history=after.history is not None,
-            seen=SeenChange([(hashed, row.at) for row, hashed in fresh], forget),
-            late=0 if place.silent else len(late),
+            history=then.history is not None,
+            seen=SeenChange(list(zip(hashes, map(microseconds, times), strict=True)), forget),
+            late=0 if place.silent else sum(late),
             pending=again if complete else None,
         )
 
@@ -212,31 +205,11 @@ class PostgresRows:
             return after, None
         return after, self.table.floor(self._since(after.wide, self.wide, moment))
 
-    def _read_history(self, connection: Connection, place: Place, now: datetime, seen: SeenIds) -> Batch:
-        with self._snapshot(connection) as (tx, moment, _):
-            place, gap = place.in_view_of(moment)
-            limit = self._pages[0]
-            tx.execute(self.table.history(after=bool(place.history)), {"limit": limit, "after_key": place.history})
-            rows = [self.table.row(row) for row in tx.fetchall()]
-        self._pages[0] = min(self.history_page, limit * 2)
-        fresh = self._fresh(rows, seen)
-        floor = self.table.floor(self._since(place.wide, self.wide, moment))
-        after = replace(place, history=rows[-1].key if len(rows) == limit else None)
-        return Batch(
-            records=[_record(row, late=False) for row, _ in fresh],
-            next_cursor=postgres_place.encode(after),
-            as_of=now,
-            gap=gap,
-            history=after.history is not None,
-            # Of older rows nothing need be kept: no window reaches back to them.
-            seen=SeenChange([(hashed, row.at) for row, hashed in fresh if self.keeps_ids or row.at >= floor]),
-        )
-
-    def _fresh(self, rows: list[Row], seen: SeenIds) -> list[tuple[Row, bytes]]:
-        """The rows not emitted before, each with the hash of its id."""
-        hashes = [self._hashed(row.key.encode()) for row in rows]
-        known = seen.among(hashes)
-        return [(row, hashed) for row, hashed in zip(rows, hashes, strict=True) if hashed not in known]
+    def _start(self, tier: Tier, sweep: Sweep | None, moment: Moment, *, wide: bool) -> datetime | None:
+        """Where this read of a window begins; None where no calendar here has a word for it."""
+        if sweep is None:
+            return self._since(tier, self.wide if wide else self.narrow, moment)
+        return datetime.fromisoformat(sweep.time) if sweep.key is None else self.table.time_of(sweep.time)
 
     def _audit_is_due(self, place: Place, moment: Moment) -> bool:
         return not place.wide.at <= moment.at < place.wide.at + self.audit_every
@@ -244,11 +217,3 @@ class PostgresRows:
     def _since(self, tier: Tier, back: timedelta, moment: Moment) -> datetime:
         """Where a window begins: so far before the last sweep of its kind, or before now if the clock went back."""
         return min(tier.at, moment.at) - back
-
-
-def _record(row: Row, *, late: bool) -> bytes:
-    return _ENCODER.encode({**row.record, "late": late}).encode()
-
-
-def _rewritten() -> StreamError:
-    return StreamError("busy", "the table is being rewritten")

@@ -1,4 +1,4 @@
-"""A table whose rows are events, and the three queries that read it.
+"""A table whose rows are events, and the three queries that read it: as few conversions per row as can be.
 
     Table(name="decision_logs", key="decision_id", time="timestamp", lead="event_type",
           columns={"event_type": "left(event_type, 200)", "source": "left(source, 200)"})
@@ -8,16 +8,23 @@ Nothing here comes from outside the program: names and expressions are literals 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 TimeType = Literal["timestamptz", "date"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FOR_EVER = 2**62
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+Fetched = tuple[Any, ...]
+"""A row as the queries return it: key, time as text, whether the narrow window missed it, then the columns."""
+
+Row = tuple[Any, ...]
+"""A record: key as text, time (None where it is none), whether it is late, then the columns in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +73,16 @@ class Table:
             f" WHERE known.v IS NOT NULL) SELECT v FROM known WHERE v IS NOT NULL"
         )
 
-    def window(self, *, filtered: bool, after: bool) -> str:
+    def window(self, *, filtered: bool, after: bool, bounded: bool = False) -> str:
         """Rows since `start`, by time and key. filtered: only those not older than the horizon stored last.
+
+        after: behind the row of `after_time` and `after_key`. bounded: before `until`.
 
         `missed`: a row that the narrow window should have had long ago, if `early` and `narrow` say where that lies.
         """
         where = [f'"{self.time}" >= {self._bound("start")}']
+        if bounded:
+            where.append(f'"{self.time}" < {self._bound("until")}')
         if self.lead:
             where.append(f'"{self.lead}" = ANY(%(leads)s)')
         if filtered:
@@ -98,17 +109,14 @@ class Table:
             f'SELECT {texts}, false{self._values()} FROM {self.regclass}{where} ORDER BY "{self.key}" LIMIT %(limit)s'  # noqa: S608
         )
 
-    def row(self, fetched: tuple[Any, ...]) -> Row:
-        """What one row of `window` or `history` says."""
-        key, at, missed, *values = fetched
-        moment, shown = self._instant(at)
-        return Row(
-            key,
-            at or "",
-            moment,
-            bool(missed),
-            {"id": key, "at": shown, **dict(zip(self.columns, values, strict=True))},
-        )
+    def times(self, fetched: Sequence[Fetched]) -> list[datetime | None]:
+        """When each row was, aware and in UTC; None for one that has no time, or one no calendar here has."""
+        try:
+            if self.time_type == "timestamptz":
+                return [datetime.fromisoformat(row[1]) for row in fetched]
+        except (TypeError, ValueError):
+            pass
+        return [self.time_of(row[1]) for row in fetched]
 
     def floor(self, start: datetime) -> int:
         """Microseconds since the epoch below which no row of a window since `start` lies."""
@@ -122,25 +130,23 @@ class Table:
     def _values(self) -> str:
         return "".join(f", {expression}" for expression in self.columns.values())
 
-    def _instant(self, text: str | None) -> tuple[int, str | None]:
-        """Microseconds since the epoch, and the time as ISO 8601. `infinity` is never over, and is shown as it is."""
+    def time_of(self, text: str | None) -> datetime | None:
+        """The time in the text of the time column; None for none, and for one no calendar here has (`infinity`)."""
         try:
             if text is None:
-                return _FOR_EVER, None
+                return None
             if self.time_type == "date":
-                moment = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-            else:
-                moment = datetime.fromisoformat(text)
+                return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            return datetime.fromisoformat(text)
         except ValueError:
-            return _FOR_EVER, text
-        return (moment - _EPOCH) // _MICROSECOND, moment.isoformat()
+            return None
 
 
-class Row(NamedTuple):
-    """One row. time: its text, for the next page's beginning. at: microseconds. record: what becomes of it."""
+def microseconds(at: datetime | None) -> int:
+    """Since the epoch. What has no time (`infinity`, say) is never over."""
+    return _FOR_EVER if at is None else (at - _EPOCH) // _MICROSECOND
 
-    key: str
-    time: str
-    at: int
-    missed: bool
-    record: dict[str, Any]
+
+def instant(micros: int) -> datetime:
+    """The time so many microseconds after the epoch, or the last there is."""
+    return _EPOCH + timedelta(microseconds=micros) if micros < _LAST else _EPOCH + timedelta(microseconds=_LAST)

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -82,7 +83,8 @@ class Patience:
 class Listener:
     """One connection. on_text: called for every text frame but pongs, in this object's own thread.
 
-    largest_frame: bytes; a larger one ends the connection, before it is held in memory.
+    largest_frame: bytes; a larger one ends the connection, before it is held in memory. ca_file: the authority to trust
+    instead of the system's; read at each `start`.
     """
 
     def __init__(
@@ -91,12 +93,15 @@ class Listener:
         on_text: Callable[[str], None],
         *,
         patience: Patience = Patience(),
+        ca_file: Path | None = None,
         largest_frame: int = 64 * 1024 * 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._address = address
         self._on_text = on_text
         self._patience = patience
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
         self._largest_frame = largest_frame
         self._clock = clock
         self._halt = threading.Event()
@@ -113,6 +118,7 @@ class Listener:
 
     def start(self) -> None:
         """Connect. Raises SourceDown if nobody is there or the handshake is refused; a late one is not a refusal."""
+        self._tls = self._trust() if self._address.tls else None
         self._socket = self._reach()
         self._asked_at = self._clock()
         self._thread.start()
@@ -138,6 +144,14 @@ class Listener:
         if asked is not None and self._clock() - asked > self._patience.moment:
             return "silent"
         return "open" if self._open else "connecting"
+
+    def _trust(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self._ca_file)
+        except ssl.SSLError:
+            raise SourceDown("tls", f"{self._ca_file}: no certificate in PEM form") from None
+        except OSError as error:
+            raise SourceDown("tls", f"{self._ca_file}: {error.strerror}") from None
 
     def _reach(self) -> socket.socket:
         where = (self._address.host, self._address.port)
@@ -179,7 +193,7 @@ class Listener:
             with connect(
                 self._address.url,
                 sock=self._socket,
-                ssl=ssl.create_default_context() if self._address.tls else None,
+                ssl=self._tls,
                 open_timeout=self._patience.handshake,
                 close_timeout=_CLOSE_SECONDS,
                 ping_interval=None,
@@ -200,12 +214,20 @@ class Listener:
             raise SourceDown("protocol", "the server closed the connection") from None
         except (InvalidHandshake, InvalidMessage, EOFError):
             raise SourceDown("protocol", "the handshake was refused: no WebSocket at this address") from None
+        except ssl.SSLCertVerificationError as error:
+            raise SourceDown("tls", self._not_trusted(error)) from None
         except ssl.SSLError as error:
             raise SourceDown("tls", error.reason or "no TLS at this address") from None
         except TimeoutError:
             raise SourceDown("timeout", f"no handshake within {self._patience.handshake:g} s") from None
         except OSError as error:
             raise SourceDown("protocol", f"the connection broke: {error.strerror or type(error).__name__}") from None
+
+    def _not_trusted(self, error: ssl.SSLCertVerificationError) -> str:
+        """What is wrong with the server's certificate, and what to do about it."""
+        authority = "the system's authorities" if self._ca_file is None else str(self._ca_file)
+        remedy = "; its own authority is named by ca_file" if self._ca_file is None else ""
+        return f"its certificate, checked with {authority}: {error.verify_message}{remedy}"
 
     def _hear(self, connection: ClientConnection) -> None:
         while not self._halt.is_set():

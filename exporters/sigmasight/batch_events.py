@@ -1,9 +1,8 @@
 """Rows of batch_run_history that have ended -> BatchRun.
 
-{"id":"6f1c…","at":"2026-01-12T23:30:04.1+00:00","status":"completed","seconds":212.4,"total":402,"completed":401,
- "failed":2,"phases":"{\"phase_1_market_data\": 127.4, \"phase_3_factors\": 63.7}",
- "facts":"{\"trigger\": \"v2_cron\", \"calc_date\": \"2026-01-12\", \"with_errors\": true, \"crashed\": false}",
- "late":false}
+("6f1c…", 2026-01-12 23:30:04.1 UTC, False, "completed", 212.4, 402, 401, 2,
+ '{"phase_1_market_data": 127.4, "phase_3_factors": 63.7}',
+ '{"trigger": "v2_cron", "calc_date": "2026-01-12", "with_errors": true, "crashed": false}')
 """
 
 from __future__ import annotations
@@ -14,11 +13,13 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from exporters.core.errors import Rejected
+from exporters.readers.postgres_table import Row
 from exporters.sigmasight.batch_metrics import PHASE, STATUS, TRIGGER
 from exporters.sigmasight.record import load, text
 
 LONGEST: Final = 7 * 86_400.0
 """Seconds. A clock that is set while a run goes on makes it negative, or years long."""
+COLUMNS: Final = ("status", "seconds", "total", "completed", "failed", "phases", "facts")
 TOTAL_DURATION: Final = "total_duration"
 
 
@@ -48,9 +49,9 @@ class BatchRun(NamedTuple):
         return self.at + timedelta(seconds=self.seconds or 0.0)
 
 
-def parse_batch_run(raw: bytes) -> BatchRun:
+def parse_batch_run(record: Row) -> BatchRun:
     """Raises Rejected."""
-    at, row = load(raw)
+    at, row = load(record, COLUMNS)
     odd: list[str] = []
     facts = _object(text(row, "facts"))
     if facts is None:

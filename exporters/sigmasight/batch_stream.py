@@ -58,8 +58,8 @@ BATCH_RUNS = Table(
 def batch_runs(interval: Callable[[str], float], hash_key: bytes) -> Stream[Connection, BatchRun, State]:
     """What has ended.
 
-    {"id":"6f1c…","at":"2026-01-12T23:30:04.1+00:00","status":"completed","seconds":212.4,"total":402,"completed":401,
-     "failed":2,"phases":"{…}","facts":"{\\"trigger\\": \\"v2_cron\\", \\"with_errors\\": true, …}","late":false}
+    ("6f1c…", 2026-01-12 23:30:04.1 UTC, False, "completed", 212.4, 402, 401, 2, '{…}',
+     '{"trigger": "v2_cron", "with_errors": true, …}')
 
     sigmasight_batch_runs_total{trigger="v2_cron",status="completed"} 1
     sigmasight_batch_runs_with_errors_total{trigger="v2_cron",status="completed"} 1

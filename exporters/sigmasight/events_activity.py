@@ -1,7 +1,6 @@
 """Rows of user_activity_events -> Activity. What a row brings is said in `tables`.
 
-{"id":"6f1c…","at":"2026-01-12T09:15:02.118734+00:00","user":"71aa…","event_type":"onboarding.portfolio_error",
- "error_code":"CSVValidationError","late":false}
+("6f1c…", 2026-01-12 09:15:02.118734 UTC, False, "71aa…", "onboarding.portfolio_error", "CSVValidationError")
 """
 
 from __future__ import annotations
@@ -10,10 +9,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from exporters.core.label import OTHER
+from exporters.readers.postgres_table import Row
 from exporters.sigmasight import labels as lb
 from exporters.sigmasight import names
 from exporters.sigmasight.record import load, text, text_or_null
+from exporters.sigmasight.tables import ACTIVITY
 
+_COLUMNS = tuple(ACTIVITY.columns)
 _STEP = {f"onboarding.{step}_error": step for step in lb.STEPS}
 
 
@@ -30,9 +32,9 @@ class Activity(NamedTuple):
     step: str
 
 
-def parse_activity(raw: bytes) -> Activity:
+def parse_activity(record: Row) -> Activity:
     """Raises Rejected."""
-    at, row = load(raw)
+    at, row = load(record, _COLUMNS)
     event_type = text(row, "event_type")
     code = text_or_null(row, "error_code")
     return Activity(

@@ -1,8 +1,7 @@
 """Rows of ai_request_metrics -> AiRequest. What a row brings is said in `tables`.
 
-{"id":"6f1c…","at":"2026-01-12T09:15:02.118734+00:00","user":"71aa…","model":"gpt-5-mini","error_type":null,
- "first_token_ms":820,"total_latency_ms":4310,"input_tokens":null,"output_tokens":null,"total_tokens":null,
- "tool_calls_count":1,"tools":"[{\"id\": \"call_1\", \"name\": \"get_company_profile\"}]","late":false}
+("6f1c…", 2026-01-12 09:15:02.118734 UTC, False, "71aa…", "gpt-5-mini", None, 820, 4310, None, None, None, 1,
+ '[{"id": "call_1", "name": "get_company_profile"}]')
 """
 
 from __future__ import annotations
@@ -12,8 +11,12 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from exporters.core.errors import Rejected
+from exporters.readers.postgres_table import Row
 from exporters.sigmasight import names
 from exporters.sigmasight.record import load, text, text_or_null
+from exporters.sigmasight.tables import AI_REQUESTS
+
+_COLUMNS: Final = tuple(AI_REQUESTS.columns)
 
 LONGEST_MS: Final = 86_400_000
 """A day. The times are differences of a wall clock: one that is set meanwhile makes them negative, or years long."""
@@ -44,9 +47,9 @@ class AiRequest(NamedTuple):
     odd: tuple[str, ...]
 
 
-def parse_ai_request(raw: bytes) -> AiRequest:
+def parse_ai_request(record: Row) -> AiRequest:
     """Raises Rejected."""
-    at, row = load(raw)
+    at, row = load(record, _COLUMNS)
     odd: list[str] = []
     tools = row.get("tools")
     return AiRequest(

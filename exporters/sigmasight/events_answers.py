@@ -1,6 +1,6 @@
 """Answers that were looked up among the AI requests -> Answer. Stream `ai_messages`.
 
-{"id":"6f1c…","at":"2026-01-12T09:14:57.800101+00:00","recorded":"no"}
+("6f1c…", 2026-01-12 09:14:57.800101 UTC, False, "no")
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from exporters.readers.postgres_table import Row
 from exporters.sigmasight.record import load, text
+
+COLUMNS = ("recorded",)
 
 
 class Answer(NamedTuple):
@@ -18,7 +21,7 @@ class Answer(NamedTuple):
     recorded: str
 
 
-def parse_answer(raw: bytes) -> Answer:
+def parse_answer(record: Row) -> Answer:
     """Raises Rejected."""
-    at, row = load(raw)
+    at, row = load(record, COLUMNS)
     return Answer(at, text(row, "recorded"))

@@ -1,40 +1,30 @@
-"""What every row says: its time. Rows come as JSON objects of our own making, typed by their columns."""
+"""What every row says: its time. Rows come as tuples: key, time, whether it is late, then the columns in order."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from exporters.core.errors import Rejected
+from exporters.readers.postgres_table import Row
 
 _EARLIEST: Final = 1970
 _LATEST: Final = 2200
 """Years a clock can plausibly say; PostgreSQL knows `infinity` too, and years that no calendar here has."""
 
-_DECODER: Final = json.JSONDecoder()
-"""Made once, for text that is UTF-8: json.loads of bytes looks for other encodings first."""
+_BOOKKEEPING: Final = 3
+"""Key, time, and whether only the wider look back found it."""
 
 
-def load(raw: bytes) -> tuple[datetime, dict[str, Any]]:
-    """The row's time, aware and in UTC, and its values. Raises Rejected: not_json, not_object, bad_time."""
-    try:
-        row = _DECODER.decode(raw.decode())
-    except (ValueError, RecursionError):
-        raise Rejected("not_json") from None
-    if not isinstance(row, dict):
-        raise Rejected("not_object")
-    try:
-        at = datetime.fromisoformat(row["at"])
-    except (KeyError, TypeError, ValueError):
-        raise Rejected("bad_time", "at: no time of this calendar") from None
-    if at.tzinfo is not UTC:
-        if at.tzinfo is None:
-            raise Rejected("bad_time", "at: without an offset")
-        at = at.astimezone(UTC)
-    if not _EARLIEST <= at.year < _LATEST:
-        raise Rejected("bad_time", f"at: not of a year {_EARLIEST} to {_LATEST - 1}")
-    return at, row
+def load(row: Row, columns: Sequence[str]) -> tuple[datetime, dict[str, Any]]:
+    """The row's time, aware and in UTC, and its values by column. Raises Rejected: bad_time, wrong_type."""
+    if len(row) != _BOOKKEEPING + len(columns):
+        raise Rejected("wrong_type", "the row has other columns")
+    at = row[1]
+    if not isinstance(at, datetime) or not _EARLIEST <= at.year < _LATEST:
+        raise Rejected("bad_time", f"at: no time, or not of a year {_EARLIEST} to {_LATEST - 1}")
+    return at, dict(zip(columns, row[_BOOKKEEPING:], strict=True))
 
 
 def text(row: dict[str, Any], column: str) -> str:

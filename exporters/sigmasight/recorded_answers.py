@@ -18,7 +18,6 @@ weeks) is `unknown`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +25,7 @@ from exporters.core.contract import Batch, Json, SeenIds
 from exporters.core.errors import StreamError
 from exporters.readers.postgres_client import Connection, reading
 from exporters.readers.postgres_rows import PostgresRows
+from exporters.readers.postgres_table import Row
 
 SETTLES = timedelta(minutes=10)
 """From finding an answer to giving up on its row, which is written within seconds, by a busy back end in minutes."""
@@ -42,10 +42,10 @@ _LOOK_UP = """
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """One answer without a row so far. at: its own time. until: when to give up."""
+    """One answer without a row so far. at: its own time, None where no calendar has it. until: when to give up."""
 
     id: str
-    at: str
+    at: datetime | None
     until: datetime
 
 
@@ -75,11 +75,15 @@ class RecordedAnswers:
         """There is none: what lies before the first read cannot be told."""
         return self.read_live(connection, cursor, now, seen)
 
+    def rest(self) -> None:
+        """The connection is nobody else's any more on return."""
+        self.rows.rest()
+
     def _told(self, connection: Connection, batch: Batch, waiting: list[_Waiting], now: datetime) -> Batch:
-        found = [json.loads(record) for record in batch.records]
-        waiting = waiting + [_Waiting(row["id"], row["at"], now + self.settles) for row in found]
+        found: list[Row] = [record for record in batch.records if isinstance(record, tuple)]
+        waiting = waiting + [_Waiting(key, at, now + self.settles) for key, at, _late in found]
         with_row = _with_row(connection, [answer.id for answer in waiting])
-        records: list[bytes] = []
+        records: list[Row] = []
         left: list[_Waiting] = []
         for answer in waiting:
             if answer.id in with_row:
@@ -92,15 +96,12 @@ class RecordedAnswers:
                 left.append(answer)
         cursor = {
             "rows": batch.next_cursor,
-            "waiting": [[answer.id, answer.at, answer.until.isoformat()] for answer in left],
+            "waiting": [_encoded(answer) for answer in left],
         }
         return replace(batch, records=records, next_cursor=cursor)
 
     def _is_too_old(self, answer: _Waiting, now: datetime) -> bool:
-        try:
-            return datetime.fromisoformat(answer.at) < now - self.cleaned_up
-        except (TypeError, ValueError):  # `infinity` is younger than anything
-            return False
+        return answer.at is not None and answer.at < now - self.cleaned_up  # `infinity` is younger than anything
 
 
 def _with_row(connection: Connection, ids: list[str]) -> set[str]:
@@ -112,14 +113,21 @@ def _with_row(connection: Connection, ids: list[str]) -> set[str]:
     return found
 
 
-def _record(answer: _Waiting, recorded: str) -> bytes:
-    return json.dumps({"id": answer.id, "at": answer.at, "recorded": recorded}, separators=(",", ":")).encode()
+def _record(answer: _Waiting, recorded: str) -> Row:
+    return (answer.id, answer.at, False, recorded)
+
+
+def _encoded(answer: _Waiting) -> list[str | None]:
+    return [answer.id, answer.at.isoformat() if answer.at else None, answer.until.isoformat()]
 
 
 def _decoded(cursor: Json) -> tuple[Json, list[_Waiting]]:
     """The place among the answers, and those that wait. Raises StreamError for a cursor this program does not know."""
     try:
-        waiting = [_Waiting(key, at, datetime.fromisoformat(until)) for key, at, until in cursor["waiting"]]
+        waiting = [
+            _Waiting(key, datetime.fromisoformat(at) if at else None, datetime.fromisoformat(until))
+            for key, at, until in cursor["waiting"]
+        ]
         return cursor["rows"], waiting
     except (KeyError, TypeError, ValueError):
         raise StreamError("defect", "a cursor that is none") from None

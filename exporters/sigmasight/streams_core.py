@@ -32,9 +32,8 @@ def ai_requests(
 ) -> Stream[Connection, AiRequest, None]:
     """`ai_request_metrics`, append-only, emptied of what is older than 30 days when somebody asks for it.
 
-    {"id":"6f1c…","at":"2026-01-12T09:15:02.118734+00:00","user":"71aa…","model":"gpt-5-mini","error_type":null,
-     "first_token_ms":820,"total_latency_ms":4310,"input_tokens":null,"output_tokens":null,"total_tokens":null,
-     "tool_calls_count":1,"tools":"[{\\"id\\": \\"call_1\\", \\"name\\": \\"get_company_profile\\"}]","late":false}
+    ("6f1c…", 2026-01-12 09:15:02.118734 UTC, False, "71aa…", "gpt-5-mini", None, 820, 4310, None, None, None, 1,
+     '[{"id": "call_1", "name": "get_company_profile"}]')
 
     sigmasight_ai_requests_total{gen_ai_request_model="gpt-5-mini",error_type=""} 1
     sigmasight_ai_requests_without_tokens_total{gen_ai_request_model="gpt-5-mini",outcome="success"} 1
@@ -71,7 +70,7 @@ def ai_requests(
 def ai_messages(settings: SigmaSightSettings, hash_key: bytes) -> Stream[Connection, Answer, None]:
     """`agent_messages`, the assistant's finished ones, looked up in `ai_request_metrics` by message_id.
 
-    {"id":"6f1c…","at":"2026-01-12T09:14:57.800101+00:00","recorded":"no"}
+    ("6f1c…", 2026-01-12 09:14:57.800101 UTC, False, "no")
 
     sigmasight_ai_messages_total{recorded="no"} 1
     """
@@ -92,8 +91,7 @@ def ai_messages(settings: SigmaSightSettings, hash_key: bytes) -> Stream[Connect
 def activity(settings: SigmaSightSettings, hash_key: bytes, ids: Pseudonyms) -> Stream[Connection, Activity, None]:
     """`user_activity_events`, append-only, emptied as the requests are.
 
-    {"id":"6f1c…","at":"2026-01-12T09:15:02.118734+00:00","user":"71aa…",
-     "event_type":"onboarding.portfolio_error","error_code":"CSVValidationError","late":false}
+    ("6f1c…", 2026-01-12 09:15:02.118734 UTC, False, "71aa…", "onboarding.portfolio_error", "CSVValidationError")
 
     sigmasight_activity_events_total{event_type="onboarding.portfolio_error"} 1
     sigmasight_activity_errors_total{step="portfolio",error_code="CSVValidationError"} 1

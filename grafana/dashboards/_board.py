@@ -9,8 +9,9 @@ from exporters.core.health import SOURCE_UP
 from exporters.core.label import DEPLOYMENT, SYSTEM, Label
 from exporters.core.metric import Kind, Metric
 from exporters.core.promql import DASHBOARD, Expr
+from exporters.core.sql import ALL, Sql
 from grafana.dashboards._panel import Json, Panel, Row
-from grafana.dashboards._query import INFLUXDB_TEXT, PROMETHEUS
+from grafana.dashboards._query import DATABASE, POSTGRES_TEXT, PROMETHEUS, TEXT_SOURCES
 
 REFRESH = "10s"
 REFRESH_CHOICES = ("1s", "5s", "10s", "30s", "1m", "5m", "15m", "1h")
@@ -38,9 +39,9 @@ class Annotation:
 class Board:
     """One dashboard.
 
-    system: the folder below generated/. page: the file's name. restricted: asks the text buckets, and lives in the
-    restricted set. tags: what lists of dashboards find it by; `reads-postgres` keeps a page out of installations that
-    watch no source of that name, where it would be empty.
+    system: the folder below generated/. page: the file's name. restricted: asks for text, and lives in the restricted
+    set. refresh: how often it asks again, empty for never. tags: what lists of dashboards find it by; `reads-postgres`
+    keeps a page out of installations that watch no source of that name, where it would be empty.
     """
 
     title: str
@@ -54,11 +55,12 @@ class Board:
     links: tuple[Json, ...] = ()
     tags: tuple[str, ...] = ()
     start: str = "now-3h"
+    refresh: str = REFRESH
 
     @property
     def restricted(self) -> bool:
         """Whether any panel reads text."""
-        return any(query.source == INFLUXDB_TEXT for panel in self.panels() for query in panel.queries)
+        return any(query.source in TEXT_SOURCES for panel in self.panels() for query in panel.queries)
 
     @property
     def path(self) -> str:
@@ -122,6 +124,48 @@ def search_box(title: str = "Search", variable: str = "search", *, typed: str = 
             "query": typed,
             "skipUrlSync": False,
             "type": "textbox",
+        },
+    )
+
+
+def databases(system: str) -> Variable:
+    """`$database`: whose database the page reads, among those of the deployments chosen."""
+    return Variable(
+        DATABASE,
+        {
+            "current": {},
+            "hide": 0,
+            "includeAll": False,
+            "label": "Database",
+            "multi": False,
+            "name": DATABASE,
+            "options": [],
+            "query": POSTGRES_TEXT.type,
+            "refresh": 1,
+            # The names that scripts/memory_sources.py gives.
+            "regex": f"/^{system.upper()} memories: ${{deployment:regex}}$/",
+            "skipUrlSync": False,
+            "type": "datasource",
+        },
+    )
+
+
+def offered(variable: str, title: str, asked: Sql) -> Variable:
+    """A filter by values that SQL offers: `newest(…).options(column)`, used by `chosen(column=variable)`."""
+    return Variable(
+        variable,
+        {
+            **_several(variable, title),
+            "allValue": ALL,
+            "datasource": POSTGRES_TEXT.json(),
+            "definition": "",
+            "options": [],
+            "query": asked.text,
+            # When the page is opened; what is new since then belongs to All.
+            "refresh": 1,
+            "regex": "",
+            "sort": 0,
+            "type": "query",
         },
     )
 

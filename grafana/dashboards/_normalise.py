@@ -26,7 +26,8 @@ _PANEL = (
 )  # fmt: skip
 _ROW = ("collapsed", "gridPos", "id", "panels", "title", "type")
 _TARGET = (
-    "datasource", "editorMode", "expr", "format", "instant", "interval", "legendFormat", "query", "range", "refId",
+    "datasource", "editorMode", "expr", "format", "instant", "interval", "legendFormat", "query", "range", "rawQuery",
+    "rawSql", "refId",
 )  # fmt: skip
 _KEPT_EMPTY = {"id", "gridPos", "options", "targets", "panels", "tags", "links"}
 
@@ -59,6 +60,9 @@ def _target(json: Json) -> Json:
     # An InfluxDB query has its text in `query`, a Prometheus query in `expr`; grafanalib writes both for both.
     if kept["datasource"]["type"] == "influxdb":
         return {key: kept[key] for key in ("datasource", "query", "refId")}
+    if kept["datasource"]["type"] == "postgres":
+        sql = {key: kept[key] for key in ("datasource", "format", "rawQuery", "rawSql", "refId")}
+        return {**sql, "editorMode": "code"}
     kept.pop("query", None)
     return {**kept, "editorMode": "code", "range": not kept.get("instant", False)}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from grafana.dashboards._look import COUNT, NEUTRAL, QUIET, RATIO, Limits, Unit, Word, mappings, only
 from grafana.dashboards._panel import Json, Panel
-from grafana.dashboards._query import Asked, Query, as_query
+from grafana.dashboards._query import POSTGRES_TEXT, Asked, Query, as_query
 
 NOTHING = "none"
 
@@ -32,6 +32,8 @@ def stat(
     colour: where neither limits nor words say it. words: what values are called, for instance Up and Down.
     """
     queries = tuple(replace(as_query(a), instant=not trend) for a in asked)
+    # One statement of SQL can answer with several numbers, each in a column that has a name.
+    several = len(queries) > 1 or any(q.source == POSTGRES_TEXT for q in queries)
     return Panel(
         kind="stat",
         title=title,
@@ -47,7 +49,7 @@ def stat(
             "orientation": "auto",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
             # Series told apart by labels are named where there are several; fixed legends always.
-            "textMode": "auto" if any(q.labels for q in queries) else "value_and_name" if len(queries) > 1 else "value",
+            "textMode": "auto" if any(q.labels for q in queries) else "value_and_name" if several else "value",
             "wideLayout": True,
         },
         nothing=nothing,

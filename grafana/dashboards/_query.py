@@ -1,4 +1,4 @@
-"""Queries of a panel: PromQL or Flux with its legend, and the data source that answers it."""
+"""Queries of a panel: PromQL, Flux or SQL with its legend, and the data source that answers it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from exporters.core.errors import DeclarationError
 from exporters.core.flux import Flux
 from exporters.core.label import Label
 from exporters.core.promql import DASHBOARD, Expr
+from exporters.core.sql import Sql
 
 Json = dict[str, Any]
 Legend = str | Label | Sequence[Label]
-Asked = Expr | Flux
+Asked = Expr | Flux | Sql
 
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """One of the provisioned data sources."""
+    """One of the provisioned data sources, or the one that a variable of the page chooses among them."""
 
     type: str
     uid: str
@@ -32,8 +33,13 @@ PROMETHEUS = DataSource("prometheus", "prometheus")
 INFLUXDB = DataSource("influxdb", "influxdb")
 INFLUXDB_TEXT = DataSource("influxdb", "influxdb-text")
 """Reads the `_text` buckets. Provisioned in the restricted Grafana only."""
+DATABASE = "database"
+"""The variable that chooses a deployment's own database."""
+POSTGRES_TEXT = DataSource("postgres", f"${{{DATABASE}}}")
+"""Reads texts where they are. Provisioned in the restricted Grafana only, one for each deployment that wants it."""
 ALERTMANAGER = DataSource("alertmanager", "alertmanager")
-DATA_SOURCES = (PROMETHEUS, INFLUXDB, INFLUXDB_TEXT, ALERTMANAGER)
+DATA_SOURCES = (PROMETHEUS, INFLUXDB, INFLUXDB_TEXT, POSTGRES_TEXT, ALERTMANAGER)
+TEXT_SOURCES = (INFLUXDB_TEXT, POSTGRES_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,9 @@ def line(asked: Asked, legend: Legend = "") -> Query:
         # Flux has no legends: a series is called after its tags, or else after its column.
         named = f'\n  |> rename(columns: {{_value: "{legend}"}})' if isinstance(legend, str) and legend else ""
         return Query(asked.text + named, source, legend if isinstance(legend, str) else "", labels)
+    if isinstance(asked, Sql):
+        # Columns are named in the statement.
+        return Query(asked.text, POSTGRES_TEXT, format="table", instant=True)
     words = legend if isinstance(legend, str) else " · ".join(f"{{{{{name}}}}}" for name in names)
     return Query(asked.render(DASHBOARD), PROMETHEUS, words, labels)
 

@@ -1,4 +1,4 @@
-"""Tables: events from InfluxDB, one per row; or systems, sources and the like from Prometheus, one per label set."""
+"""Tables: events from InfluxDB or rows from PostgreSQL, one per row; or what Prometheus has, one per label set."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from exporters.core.errors import DeclarationError
 from exporters.core.flux import Flux
 from exporters.core.label import Label
 from exporters.core.promql import Expr
+from exporters.core.sql import Sql
 from grafana.dashboards._look import COUNT, TEXT, Limits, Unit, Word, mappings, meanings
 from grafana.dashboards._panel import Json, Panel
 from grafana.dashboards._query import Query, line
@@ -74,6 +76,38 @@ def event_table(
         overrides=(_BLANK, *(_override(c) for c in shown)),
         options=_options([{"desc": True, "displayName": "Time"}]),
         transformations=(_organize({c.name: c.title for c in shown}),),
+        nothing=nothing,
+        **marks,
+    )
+
+
+def row_table(
+    title: str,
+    question: str,
+    asked: Sql,
+    columns: Sequence[Column],
+    *,
+    nothing: str = "",
+    width: int = 24,
+    height: int = 24,
+    **marks: Any,
+) -> Panel:
+    """What a statement answers with, in its order. Raises DeclarationError for a column that is not in the answer."""
+    strange = {one.name for one in columns} ^ set(asked.columns)
+    if strange:
+        msg = f"{title}: shows or leaves out {sorted(strange)} (answered: {', '.join(asked.columns)})"
+        raise DeclarationError(msg)
+    return Panel(
+        kind="table",
+        title=title,
+        question=question,
+        queries=(line(asked),),
+        width=width,
+        height=height,
+        defaults=_cells(filterable=True),
+        overrides=(_BLANK, *(_override(c) for c in columns)),
+        options=_options([]),
+        transformations=(_organize({c.name: c.title for c in columns}),),
         nothing=nothing,
         **marks,
     )

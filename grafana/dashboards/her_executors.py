@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporters.core import llm
 from exporters.core.flux import events
-from exporters.core.metric import Like, Var
+from exporters.core.metric import Like, Not, Var
 from exporters.her import labels as lb
 from exporters.her import metrics as m
 from grafana.dashboards.her_pages import EXECUTORS, HER, LOGS, page, share
@@ -53,7 +53,7 @@ HOW_MANY = row(
     stat(
         "Failed",
         "How many commands ended with another exit code than 0 in this time range?",
-        m.EXECUTIONS.increase(RANGE, where={lb.EXECUTION_OUTCOME: "failed", **KIND}),
+        m.EXECUTIONS.increase(RANGE, where={lb.EXECUTION_OUTCOME: Not(("success",)), **KIND}),
         limits=Limits(bad_above=0),
         may_be_zero="every command succeeded.",
     ),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from exporters.core import health
 from exporters.core.flux import events
 from exporters.core.label import DEPLOYMENT
+from exporters.core.metric import Where
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import FOUND, HER, LOGS, OVERVIEW, WORKS, page, per_minute
+from grafana.dashboards.her_pages import FOUND, HER, LOGS, OVERVIEW, SYSTEM_HEALTH, WORKS, page, per_minute
+from grafana.dashboards.her_picture import LATE, PICTURES, SILENT, picture, working
 from grafana.dashboards.panels import (
     AGE,
     ALTERNATIVE,
@@ -26,22 +28,33 @@ from grafana.dashboards.panels import (
     timeseries,
 )
 
+REDIS: Where = {**HER, health.SOURCE: "redis"}
+
 WORKING = row(
     "Is it working?",
+    stat(
+        "HER is",
+        "Is HER idle, at work, blocked in a request, silent, or out of our sight because its Redis cannot be read?",
+        line(picture(), DEPLOYMENT),
+        words=PICTURES,
+        nothing="unknown",
+    ),
     stat(
         "Sign of life",
         "How long ago did HER's scheduler write its once-a-minute sign of life? Above three minutes HER is silent.",
         line(m.HEARTBEAT_TIME.age(by=DEPLOYMENT), DEPLOYMENT),
         unit=AGE,
-        limits=Limits(warn_above=90, bad_above=180),
+        limits=Limits(warn_above=LATE, bad_above=SILENT),
         nothing="never seen",
     ),
     stat(
         "Redis",
         "Can the exporter reach HER's Redis? If not, everything below stands still.",
-        line(health.SOURCE_UP.min(by=DEPLOYMENT, where=HER), DEPLOYMENT),
+        line(health.SOURCE_UP.min(by=DEPLOYMENT, where=REDIS), DEPLOYMENT),
         words=UP_DOWN,
         nothing="Unknown",
+        links=(go("System health", SYSTEM_HEALTH),),
+        width=3,
     ),
     stat(
         "Running for",
@@ -52,9 +65,11 @@ WORKING = row(
     ),
     stat(
         "In progress",
-        "How many requests is HER working on right now?",
-        m.IN_PROGRESS.sum(),
+        "How many requests does HER work on? Those that a rate limit stopped, or that were a group's chatter, never end"
+        " and are left out.",
+        working(),
         may_be_zero="between two requests there is none.",
+        width=3,
     ),
     stat(
         "Entries lost",
@@ -62,6 +77,7 @@ WORKING = row(
         health.STREAM_LOST.increase("$__range", where=HER),
         limits=Limits(bad_above=0),
         may_be_zero="nothing was lost.",
+        width=3,
     ),
     stat(
         "Alerts firing",
@@ -69,6 +85,7 @@ WORKING = row(
         (foreign("ALERTS", alertstate="firing", system="her").aggregate("count")).or_zero(),
         limits=Limits(warn_above=0),
         may_be_zero="nothing is wrong.",
+        width=3,
     ),
 )
 

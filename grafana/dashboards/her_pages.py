@@ -41,6 +41,9 @@ TRAFFIC = "her-traffic"
 WORKFLOW = "her-workflow"
 MEMORY = "her-memory"
 STATE = "her-state"
+SYSTEM_HEALTH = "her-system"
+MEMORY_TEXTS = "her-memory-texts"
+COPIES = "her-copies"
 
 WORKS: Mapping[float | str, Word] = {1: Word("Works", GOOD), 0: Word("Does not work", BAD)}
 FOUND: Mapping[float | str, Word] = {1: Word("yes", GOOD), 0: Word("no", BAD)}

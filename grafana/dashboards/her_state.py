@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from exporters.core.flux import events
 from exporters.core.label import DEPLOYMENT
-from exporters.core.metric import Not, Where
-from exporters.core.promql import Expr
 from exporters.her import labels as lb
 from exporters.her import metrics as m
 from exporters.her import sql_metrics as s
-from grafana.dashboards.her_pages import STATE, TRUE_FALSE, page
+from grafana.dashboards.her_pages import STATE, page
+from grafana.dashboards.her_picture import LATE, PICTURES, SILENT, picture, working
 from grafana.dashboards.panels import (
     AGE,
-    BAD,
     FROM_NOW,
-    GOOD,
-    NEUTRAL,
     RATIO,
-    WARNING,
     Limits,
-    Word,
     bar_gauge,
     column,
-    event_table,
     gauge,
     label_table,
     line,
@@ -35,51 +25,12 @@ from grafana.dashboards.panels import (
     timeseries,
 )
 
-RANGE = "$__range"
-BUT_HEARTBEATS: Where = {lb.EVENT_TYPE: Not(("scheduler_system_job",))}
-LATE = 75
-"""Seconds: the sign of life comes once a minute."""
-SILENT = 150
-"""Two signs of life have failed to come."""
-PICTURES: Mapping[float | str, Word] = {
-    1.0: Word("Silent", BAD),
-    2.0: Word("Blocked in a request", WARNING),
-    3.0: Word("At work", GOOD),
-    4.0: Word("Idle", NEUTRAL),
-}
-
-
-def sign_of_life() -> Expr:
-    """Seconds since the newer of HER's two signs of life: the decision in Redis, the lock in PostgreSQL."""
-    redis, postgres = m.HEARTBEAT_TIME.age(by=DEPLOYMENT), s.LOCK_TIME.age(by=DEPLOYMENT)
-    return (redis < postgres).either(postgres).either(redis)
-
-
-def picture() -> Expr:
-    """1 silent, 2 blocked, 3 at work, 4 idle, per deployment.
-
-    HER answers a request in the thread that also writes its signs of life: while a model thinks, both are late. A
-    request in progress tells that from a HER that is gone, until it has gone without a sign for ten minutes.
-    """
-    busy = m.IN_PROGRESS.max(by=DEPLOYMENT) > 0
-    age = sign_of_life()
-    silent = (age > SILENT).unless(busy)
-    blocked = busy.both(age > LATE)
-    at_work = busy.unless(age > LATE)
-    idle = age.unless(age > SILENT).unless(busy)
-    numbered = [is_so * 0 + value for value, is_so in enumerate((silent, blocked, at_work, idle), start=1)]
-    first, *others = numbered
-    for other in others:
-        first = first.either(other)
-    return first
-
-
 ALIVE = row(
     "Is HER idle, at work, blocked, or gone?",
     stat(
         "HER is",
         "Is HER idle, at work, blocked by a model call, or silent? One that dies in a request looks blocked for ten"
-        " minutes.",
+        " minutes. Out of sight: its Redis cannot be read.",
         line(picture(), DEPLOYMENT),
         words=PICTURES,
         nothing="unknown",
@@ -106,8 +57,9 @@ ALIVE = row(
     ),
     stat(
         "Requests in progress",
-        "How many requests were begun and not ended within the last ten minutes?",
-        m.IN_PROGRESS.sum(),
+        "How many requests does HER work on? Those that a rate limit stopped, or that were a group's chatter, never end"
+        " and are left out.",
+        working(),
         may_be_zero="nobody is waiting for HER.",
         height=5,
     ),
@@ -235,55 +187,11 @@ FEELING = row(
     ),
 )
 
-COPIED = row(
-    "What does the database hold of it?",
-    timeseries(
-        "Rows of the decision log",
-        "How many decisions did HER write to PostgreSQL in the hour before each moment, without signs of life?",
-        line(m.DECISION_ROWS.increase("1h", by=lb.SOURCE, where=BUT_HEARTBEATS), lb.SOURCE),
-        style="stacked",
-    ),
-    stat(
-        "Missing copies",
-        "Of the decisions compared in this time range, how many does one of the two copies lack?",
-        line(m.MISSING_COPIES.increase(RANGE, by=lb.COPY), lb.COPY),
-        limits=Limits(warn_above=0),
-        may_be_zero="both copies hold everything.",
-        width=6,
-    ),
-    stat(
-        "Compared",
-        "How many decisions of this time range were found in both copies, or missed in one?",
-        m.COMPARED_COPIES.increase(RANGE),
-        may_be_zero="decisions are compared six minutes later.",
-        width=6,
-    ),
-    bar_gauge(
-        "First messages",
-        "What did HER write first about, and did it arrive?",
-        line(m.PROACTIVE_ROWS.increase(RANGE, by=(lb.MESSAGE_KIND, lb.OUTCOME)), (lb.MESSAGE_KIND, lb.OUTCOME)),
-        may_be_zero="HER only speaks first where that is switched on.",
-    ),
-    bar_gauge(
-        "Days reflected on",
-        "What did HER conclude of its users' days, each counted once?",
-        line(m.REFLECTION_ROWS.increase(RANGE, by=lb.TREND), lb.TREND),
-        colour="purple",
-        may_be_zero="HER reflects once a day.",
-    ),
-    event_table(
-        "Rows, one by one",
-        "What does the decision log in PostgreSQL hold, back to its first row?",
-        events(m.DECISION_ROW_POINT).table(["event_type", "source", "late"]),
-        [column("event_type", "Type"), column("source", "Source"), column("late", "Late", words=TRUE_FALSE)],
-    ),
-)
-
 BOARD = page(
     "State",
     STATE,
     "state",
     "Is HER idle, at work, blocked or gone; who is there; what is planned, by HER's own tables?",
-    [ALIVE, PLANNED, PEOPLE, FEELING, COPIED],
+    [ALIVE, PLANNED, PEOPLE, FEELING],
     reads=("postgres",),
 )

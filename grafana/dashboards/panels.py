@@ -24,16 +24,17 @@ from grafana.dashboards import _normalise
 from grafana.dashboards._bar_panels import bar_chart
 from grafana.dashboards._board import (
     HOME,
-    REFRESH,
     REFRESH_CHOICES,
     Annotation,
     Board,
     Variable,
     choice,
+    databases,
     deployments,
     go,
     home_link,
     members,
+    offered,
     outward_link,
     pages_link,
     search_box,
@@ -78,6 +79,7 @@ from grafana.dashboards._table_panels import (
     event_table,
     label_table,
     number,
+    row_table,
     totals_table,
 )
 from grafana.dashboards._time_panels import heatmap, states, timeseries
@@ -87,10 +89,10 @@ __all__ = [
     "GOOD", "HOME", "INFLUXDB", "MOMENT", "NEUTRAL", "NUMBER", "PER_HOUR", "PER_SECOND", "PROMETHEUS", "QUIET",
     "RATIO", "SCORE", "SECONDS", "TEXT", "UP_DOWN", "WARNING", "WORST", "YES_NO", "ZERO_IS_NORMAL", "Annotation",
     "Board", "Column", "DataSource", "Json", "Limits", "Panel", "Query", "Row", "Unit", "Variable", "Word",
-    "alerts", "bar_chart", "bar_gauge", "board", "choice", "column", "counts_table", "deployments", "event_table",
-    "foreign", "foreign_rate", "gauge", "go", "heatmap", "home_link", "label_table", "line", "logs", "members",
-    "node_graph", "number", "outward_link", "pages", "pages_link", "row", "search_box", "stage_bars", "stat",
-    "states", "text", "timeseries", "to_json", "totals_table",
+    "alerts", "bar_chart", "bar_gauge", "board", "choice", "column", "counts_table", "databases", "deployments",
+    "event_table", "foreign", "foreign_rate", "gauge", "go", "heatmap", "home_link", "label_table", "line", "logs",
+    "members", "node_graph", "number", "offered", "outward_link", "pages", "pages_link", "row", "row_table",
+    "search_box", "stage_bars", "stat", "states", "text", "timeseries", "to_json", "totals_table",
 ]  # fmt: skip
 
 
@@ -123,7 +125,7 @@ def to_json(made: Board) -> Json:
         graphTooltip=G.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
         links=list(made.links),
         panels=panels,
-        refresh=REFRESH,
+        refresh=made.refresh,
         schemaVersion=_normalise.SCHEMA_VERSION,
         tags=list(made.tags),
         templating=G.Templating([variable.json for variable in made.variables]),
@@ -165,9 +167,11 @@ def _grid(place: Place) -> G.GridPos:
     return G.GridPos(h=place.height, w=place.width, x=place.x, y=place.y)
 
 
-def _target(query: Query, ref: str) -> G.Target | InfluxDBTarget:
+def _target(query: Query, ref: str) -> G.Target | InfluxDBTarget | G.SqlTarget:
     if query.source.type == "influxdb":
         return InfluxDBTarget(query=query.text, refId=ref, datasource=query.source.json())
+    if query.source.type == "postgres":
+        return G.SqlTarget(rawSql=query.text, format=query.format, refId=ref, datasource=query.source.json())
     return G.Target(
         expr=query.text,
         legendFormat=query.legend,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus.alerts import her, observatory
+from prometheus.alerts import her, observatory, runbooks
 from prometheus.alerts.alert import Alert, rule_file
 
 BY_SYSTEM: dict[str, tuple[Alert, ...]] = {"observatory": observatory.ALERTS, "her": her.ALERTS}
@@ -10,4 +10,5 @@ BY_SYSTEM: dict[str, tuple[Alert, ...]] = {"observatory": observatory.ALERTS, "h
 
 def rule_files() -> dict[str, str]:
     """Path below `prometheus/rules` -> text."""
-    return {f"{system}.yml": rule_file(system, alerts) for system, alerts in BY_SYSTEM.items()}
+    steps = runbooks.first_steps(runbooks.FILE.read_text(encoding="utf-8"))
+    return {f"{system}.yml": rule_file(system, alerts, steps) for system, alerts in BY_SYSTEM.items()}

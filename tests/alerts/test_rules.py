@@ -13,8 +13,11 @@ import yaml
 
 from exporters.core.errors import DeclarationError
 from exporters.core.promql import scalar
+from exporters.registry import SYSTEMS
 from prometheus.alerts import BY_SYSTEM, rule_files
 from prometheus.alerts.alert import Alert
+from prometheus.alerts.runbooks import first_steps
+from tests.contract.rooms import parts
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "prometheus" / "rules"
@@ -29,14 +32,13 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     program = shutil.which("promtool")
     if program is None:
         pytest.skip("promtool is not on PATH (Debian package prometheus)")
-    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False)
 
 
 def cases(system: str) -> list[dict[str, Any]]:
     """The test groups of a system."""
-    loaded = yaml.safe_load((RULES / "tests" / f"{system}_test.yml").read_text())
-    tests: list[dict[str, Any]] = loaded["tests"]
-    return tests
+    files = sorted((RULES / "tests").glob(f"{system}*_test.yml"))
+    return [case for file in files for case in yaml.safe_load(file.read_text())["tests"]]
 
 
 @pytest.mark.parametrize("system", BY_SYSTEM)
@@ -49,9 +51,9 @@ def test_prometheus_takes_the_rules() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("system", BY_SYSTEM)
-def test_every_case_holds(system: str) -> None:
-    result = promtool("test", "rules", RULES / "tests" / f"{system}_test.yml")
+@pytest.mark.parametrize("file", sorted((RULES / "tests").glob("*.yml")), ids=lambda file: file.stem)
+def test_every_case_holds(file: Path) -> None:
+    result = promtool("test", "rules", file)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -80,6 +82,27 @@ def test_no_runbook_is_left_over() -> None:
 
 
 @each_alert
+def test_its_mail_carries_the_first_steps(system: str, alert: Alert) -> None:
+    (rule,) = (
+        rule
+        for group in yaml.safe_load((RULES / f"{system}.yml").read_text())["groups"]
+        for rule in group["rules"]
+        if rule["alert"] == alert.name
+    )
+    steps = rule["annotations"]["first_steps"]
+    assert re.fullmatch(r"Look: .+ Do: .+", steps)
+    assert "Known: " not in steps
+
+
+def test_a_runbook_that_would_be_taken_for_a_template_is_refused() -> None:
+    assert first_steps("## A\n\nKnown: x.\n\nLook: *HER / Logs*,\nlevel.\n\nDo: `a*b*c`.\n") == {
+        "A": "Look: HER / Logs, level. Do: `a*b*c`."
+    }
+    with pytest.raises(DeclarationError, match="runbook of A"):
+        first_steps("## A\n\nDo: {{ $labels }}.\n")
+
+
+@each_alert
 def test_its_dashboard_exists(system: str, alert: Alert) -> None:
     boards = (ROOT / "grafana" / "dashboards" / "generated" / "main").rglob("*.json")
     assert any(f'"uid": "{alert.dashboard}"' in board.read_text() for board in boards), alert.dashboard
@@ -105,4 +128,24 @@ def test_the_cases_notice_when_blindness_cures_an_alert(tmp_path: Path) -> None:
 )
 def test_an_alert_refuses_to_be_wrong(name: str, summary: str, complaint: str) -> None:
     with pytest.raises(DeclarationError, match=complaint):
-        Alert(name, "info", "her", scalar(1), summary, "Told.", "her-overview")
+        Alert(name, "info", "her", scalar(1), summary, "Told.", "her-overview", reads=("logs",))
+
+
+@pytest.mark.parametrize(
+    ("held_by", "reads"), [((), ()), (None, ("logs",)), (("system",), ()), (("system", "source"), ("logs",))]
+)
+def test_what_blindness_holds_says_what_it_reads(held_by: tuple[str, ...] | None, reads: tuple[str, ...]) -> None:
+    with pytest.raises(DeclarationError, match="names the streams it reads"):
+        Alert("HerSilent", "info", "her", scalar(1), "It is.", "Told.", "her-overview", held_by=held_by, reads=reads)
+
+
+@each_alert
+def test_it_reads_the_streams_that_own_what_it_asks(system: str, alert: Alert) -> None:
+    if not alert.reads:
+        assert not alert.expr.metrics & {metric.name for known in SYSTEMS for metric in known.metrics}, (
+            "made from what a system tells, so blindness must hold it: held_by=…"
+        )
+        return
+    (watched,) = (known for known in SYSTEMS if known.name == system)
+    owners = {name for name, part in parts(watched) if {metric.name for metric in part.feeds} & alert.expr.metrics}
+    assert {*alert.reads, *alert.asks_too} == {name.partition("/")[2] for name in owners}

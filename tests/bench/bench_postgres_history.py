@@ -1,10 +1,10 @@
-"""First start on a long decision log: rows per second into counters and outbox, and memory while it lasts.
+"""First start on a long table: rows per second into counters and outbox, and memory while it lasts.
 
     python -m tests.bench.bench_postgres_history [ROWS]
 
-A PostgreSQL of its own is filled with ROWS (1 million) rows of HER's decision_logs over 90 days; then the stream
-`decision_rows` reads them as the runner does, by key, each batch one commit. Prints the resident memory at every tenth
-of the way. Not a test: numbers depend on the machine.
+A PostgreSQL of its own is filled with ROWS (1 million) rows of HER's decision_logs over 90 days, and with as many of a
+plain table; then their streams read them as the runner does, by key, each batch one commit. As others use the machine
+too, it prints how long it waited for a CPU, and the CPU time of both sides. Not a test: numbers depend on the machine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import psutil
@@ -20,7 +22,9 @@ import psycopg
 from exporters.core import health
 from exporters.core.admission import Admission
 from exporters.core.checkpoint import Checkpoint
+from exporters.core.contract import Source
 from exporters.core.health_counters import HealthCounters
+from exporters.core.metric import Metric
 from exporters.core.outbox import Outbox
 from exporters.core.runtime import Runtime
 from exporters.core.series import SeriesStore
@@ -28,11 +32,13 @@ from exporters.core.stream_worker import StreamWorker
 from exporters.demo.ports import free_port
 from exporters.demo.postgres import Postgres
 from exporters.her.labels import EVENT_TYPES, SOURCES
-from exporters.her.metrics import DECISION_ROWS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate_tables import SCHEMA
 from exporters.her.sources import sources
+from exporters.readers.postgres_client import Connection, connect
+from exporters.readers.postgres_rows import PostgresRows
 from exporters.registry import METRICS
+from tests.system import horizon_reader
 
 FILL = """
     INSERT INTO decision_logs ("timestamp", event_type, source, summary, details)
@@ -43,6 +49,7 @@ FILL = """
 """
 DAYS = 90
 CHUNK = 250_000
+PAGE = 10_000
 
 
 def fill(connection: psycopg.Connection[tuple[object, ...]], rows: int, first: int = 1) -> None:
@@ -61,13 +68,111 @@ def fill(connection: psycopg.Connection[tuple[object, ...]], rows: int, first: i
     connection.execute("VACUUM ANALYZE decision_logs")
 
 
-def open_runtime(folder: Path) -> Runtime:
-    """A state file that takes lines for InfluxDB."""
-    store = SeriesStore(METRICS)
-    checkpoint = Checkpoint(folder / "state.db", METRICS, Outbox())
+def open_runtime(folder: Path, metrics: Sequence[Metric], bucket: str) -> Runtime:
+    """A state file that takes lines for InfluxDB, and has room for all."""
+    store = SeriesStore(metrics)
+    checkpoint = Checkpoint(folder / "state.db", metrics, Outbox(max_lines=10**8, max_bytes=10**11))
     own = HealthCounters(store, checkpoint)
     own.load(health.METRICS)
-    return Runtime(checkpoint, store, own, {metric.name: metric for metric in METRICS}, {"her": None})
+    return Runtime(checkpoint, store, own, {metric.name: metric for metric in metrics}, {bucket: None})
+
+
+PLAIN = """
+    CREATE TABLE facts (fact_id uuid PRIMARY KEY DEFAULT gen_random_uuid(), happened_at timestamptz NOT NULL,
+                        kind text NOT NULL, number int NOT NULL);
+    CREATE INDEX ON facts (kind, happened_at DESC);
+    INSERT INTO facts (happened_at, kind, number)
+    SELECT now() - make_interval(secs => n * 7), (array['a', 'b', 'c'])[1 + n % 3], n
+    FROM generate_series(1, {rows}) AS n;
+    ANALYZE facts;
+"""
+
+
+@dataclass
+class Spent:
+    """Seconds: of the clock, of our CPU, of the server's, and of waiting for a CPU that others had."""
+
+    clock: float
+    own: float
+    server: float
+    queued: float
+
+    @classmethod
+    def now(cls, server: psutil.Process) -> Spent:
+        own = sum(psutil.Process().cpu_times()[:2])
+        return cls(time.perf_counter(), own, sum(server.cpu_times()[:2]), _queued())
+
+    def since(self, before: Spent) -> Spent:
+        return Spent(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
+
+
+def _queued() -> float:
+    """How long this thread has waited for a CPU; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def backfill(source: Source[Connection], runtime: Runtime, label: str, at_most: int) -> None:
+    """Read the history of the source's first stream as the runner does, and print what it took."""
+    work = StreamWorker(source, source.streams[0], runtime, Admission())
+    work.load(rebase=False)
+    link = source.connect()
+    server, process = psutil.Process(link.info.backend_pid), psutil.Process()
+    resident: list[float] = []
+    work.run(link)
+    before, batches = Spent.now(server), 0
+    while work.history and batches * PAGE < at_most:
+        work.run_history(link)
+        batches += 1
+        resident.append(process.memory_info().rss / 2**20)
+    took = Spent.now(server).since(before)
+    who = (source.deployment, source.system, source.name, source.streams[0].name)
+    counted = runtime.store.get(work.feed, health.STREAM_EVENTS, who)
+    rows = int(counted.value) if counted else 0
+    tenth = max(1, len(resident) // 10)
+    slope = (resident[-1] - resident[tenth]) / max(1, len(resident) - tenth) * batches / rows * 1e6
+    print(f"\n{label}: {rows} rows")
+    print(f"  by the clock        {rows / took.clock:>9,.0f} rows/s   {took.clock / rows * 1e6:6.1f} us per row")
+    print(f"  of it for a CPU     {took.queued / took.clock:>9.0%} of the time, as others used it")
+    print(f"  without that wait   {rows / (took.clock - took.queued):>9,.0f} rows/s")
+    print(f"  our own CPU         {rows / took.own:>9,.0f} rows/s   {took.own / rows * 1e6:6.1f} us per row")
+    print(f"  the server's CPU    {rows / took.server:>9,.0f} rows/s   {took.server / rows * 1e6:6.1f} us per row")
+    print(
+        f"  memory              {resident[tenth]:>9.0f} MiB after a tenth, {resident[-1]:.0f} MiB at the end,", end=" "
+    )
+    print(f"{slope:.1f} MiB per million rows", flush=True)
+    source.close(link)
+    runtime.checkpoint.close()
+
+
+def decision_rows(server: Postgres, secret: Path) -> Source[Connection]:
+    """HER's source `postgres`."""
+    address = {"host": "127.0.0.1", "port": server.port, "user": "postgres", "dbname": "postgres"}
+    settings = HerSettings(redis={"host": "127.0.0.1"}, postgres=address | {"password_file": secret})
+    return sources(settings, b"a hash key of the benchmark's, 32+")[1]
+
+
+def plain_rows(server: Postgres) -> Source[Connection]:
+    """A table of three columns and a key."""
+    made = horizon_reader.facts(server.port, server.password)
+    (stream,) = made.streams
+    whole = replace(stream, reader=PostgresRows(table=horizon_reader.TABLE, hash_key=horizon_reader.HASH_KEY))
+
+    def link() -> Connection:
+        return connect(host="127.0.0.1", port=server.port, user="postgres", dbname="postgres", password=server.password)
+
+    return replace(made, streams=(whole,), connect=link)
+
+
+def both(folder: Path, server: Postgres, secret: Path, at_most: int) -> None:
+    """HER's rows, then those of a plain table."""
+    for name in ("her", "plain"):
+        (folder / name).mkdir()
+    backfill(decision_rows(server, secret), open_runtime(folder / "her", METRICS, "her"), "decision_logs", at_most)
+    runtime = open_runtime(folder / "plain", horizon_reader.METRICS, "facts")
+    backfill(plain_rows(server), runtime, "three columns and a key", at_most)
 
 
 def main() -> None:
@@ -75,39 +180,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         secret = folder / "password"
-        quick = {"fsync": "off", "synchronous_commit": "off", "max_wal_size": "4GB"}
+        quick = {"fsync": "off", "synchronous_commit": "off", "max_wal_size": "4GB", "shared_buffers": "512MB"}
         with Postgres(folder / "postgres", free_port(), password_file=secret, settings=quick) as server:
             with psycopg.connect(server.dsn(), autocommit=True) as connection:
                 connection.execute(SCHEMA)
                 fill(connection, rows)
-            address = {"host": "127.0.0.1", "port": server.port, "user": "postgres", "dbname": "postgres"}
-            settings = HerSettings(redis={"host": "127.0.0.1"}, postgres=address | {"password_file": secret})
-            source = sources(settings, b"a hash key of the benchmark's, 32+")[1]
-            runtime = open_runtime(folder)
-            work = StreamWorker(source, source.streams[0], runtime, Admission())
-            work.load(rebase=False)
-            process = psutil.Process()
-            link = source.connect()
-            began, spent = time.perf_counter(), sum(process.cpu_times()[:2])
-            work.run(link)
-            batches = 0
-            while work.history:
-                work.run_history(link)
-                batches += 1
-                if batches % max(1, rows // 100_000) == 0:
-                    resident = process.memory_info().rss / 2**20
-                    print(f"  {batches * 10_000:>9} rows  {time.perf_counter() - began:6.1f} s  {resident:6.0f} MiB")
-            took, spent = time.perf_counter() - began, sum(process.cpu_times()[:2]) - spent
-            work.run(link)
-            counted = sum(
-                series.value
-                for values in runtime.store.members(work.feed, DECISION_ROWS)
-                if (series := runtime.store.get(work.feed, DECISION_ROWS, values))
-            )
-            print(f"history of {rows} rows: {took:.1f} s, {rows / took:,.0f} rows/s, counted {counted:.0f}")
-            print(f"the exporter's own CPU: {spent:.1f} s, {rows / spent:,.0f} rows per second of it")
-            source.close(link)
-            runtime.checkpoint.close()
+                connection.execute(PLAIN.format(rows=rows))
+            both(folder, server, secret, rows)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def parts(system: System) -> list[tuple[str, Part]]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query of one file. language: promql or flux. place: what a person would look for."""
+    """One query of one file. language: promql, flux or sql. place: what a person would look for."""
 
     file: Path
     place: str
@@ -77,15 +77,18 @@ def of_dashboard(file: Path) -> Iterator[Asked]:
     for variable in document.get("templating", {}).get("list", []):
         if variable.get("type") == "query":
             query = variable["query"]
+            language = "sql" if variable["datasource"]["type"] == "postgres" else "promql"
             yield Asked(
-                file, f"variable {variable['name']}", "promql", query["query"] if isinstance(query, dict) else query
+                file, f"variable {variable['name']}", language, query["query"] if isinstance(query, dict) else query
             )
     for annotation in document.get("annotations", {}).get("list", []):
         yield from _asked(file, f"annotation {annotation['name']!r}", annotation)
 
 
 def _asked(file: Path, place: str, target: dict[str, Any]) -> Iterator[Asked]:
-    if target.get("expr"):
+    if target.get("rawSql"):
+        yield Asked(file, place, "sql", target["rawSql"])
+    elif target.get("expr"):
         yield Asked(file, place, "promql", target["expr"])
     elif isinstance(target.get("query"), str) and target["query"]:
         yield Asked(file, place, "flux", target["query"])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from exporters.core import health, llm
 from exporters.core.catalog import Catalog
+from exporters.core.catalog_sql import sql_problems, unnamed_columns
 from exporters.core.contract import Probe, System
 from exporters.core.label import Label
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Kind, Metric
-from exporters.registry import MEASUREMENTS, METRICS, SYSTEMS
+from exporters.registry import MEASUREMENTS, METRICS, SYSTEMS, TEXT_ROWS
 from tests.contract.rooms import RULES, Asked, dashboards, everything_asked, of_dashboard, of_queries, of_rules, parts
 
 CATALOG = Catalog(METRICS, MEASUREMENTS)
@@ -131,9 +134,22 @@ def test_somebody_asks_for(thing: Metric | Measurement, unused: list[str]) -> No
     assert [problem for problem in unused if problem.split(" ", 1)[0] == thing.name] == []
 
 
+def test_every_column_of_rows_of_text_is_asked_for(asked: list[Asked]) -> None:
+    assert unnamed_columns((query.text for query in asked if query.language == "sql"), TEXT_ROWS) == []
+
+
+@each_system
+def test_rows_of_text_are_named_after_their_system(system: System) -> None:
+    assert {rows.system for rows in system.texts} <= {system.name}
+
+
 def problems(queries: list[Asked]) -> list[str]:
     """What these queries name that is not declared."""
-    check = {"promql": CATALOG.promql, "flux": CATALOG.flux}
+    check: dict[str, Callable[[str], list[str]]] = {
+        "promql": CATALOG.promql,
+        "flux": CATALOG.flux,
+        "sql": partial(sql_problems, declared=TEXT_ROWS),
+    }
     return [f"{query.place}: {problem}" for query in queries for problem in check[query.language](query.text)]
 
 
@@ -164,6 +180,12 @@ def test_the_documentation_asks_for_nothing_undeclared() -> None:
         ("promql", 'her_replies_total{mode="chatt"}'),
         ("promql", 'her_job_seconds_bucket{le="0.3"}'),
         ("flux", 'from(bucket: "her") |> filter(fn: (r) => r._measurement == "her_jobs")'),
+        ("sql", 'SELECT "words" FROM memories'),
+        *(
+            ("sql", f"WITH examined AS MATERIALIZED (\n{rows.sql}\n)\nSELECT {what}")
+            for rows in TEXT_ROWS
+            for what in ('"payload" FROM "examined"', '"words" FROM "examined" JOIN users USING (owner)')
+        ),
     ],
 )
 def test_what_is_undeclared_is_found(language: str, text: str) -> None:

@@ -135,6 +135,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert done.returncode == 1, "its source is not there"
 
 
+@pytest.mark.timeout(300)
 def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         file = configured(tmp_path, mute.getsockname()[1])
@@ -143,9 +144,13 @@ def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
         file.write_text(yaml.safe_dump(config))
         running = subprocess.Popen([*OBSERVATORY, "check", "--config.file", file], cwd=ROOT, stderr=subprocess.PIPE,
                                    stdout=subprocess.PIPE, text=True)  # fmt: skip
-        mute.settimeout(20)
-        with mute.accept()[0]:
-            running.send_signal(signal.SIGINT)
-            _, err = running.communicate(timeout=10)
+        # It is not about how quick the machine is: the exit status tells whether it ended by the signal.
+        mute.settimeout(120)
+        try:
+            with mute.accept()[0]:
+                running.send_signal(signal.SIGINT)
+                _, err = running.communicate(timeout=120)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert "Traceback" not in err

@@ -41,6 +41,7 @@ class Rows:
     page: int = 2
     order: list[str] = field(default_factory=list)
     refuse_history: bool = False
+    ahead: bool = False
 
     def read(self, connection: Words, cursor: Json, now: datetime) -> Batch:
         del connection, cursor, now
@@ -49,8 +50,12 @@ class Rows:
     def place_anew(self) -> Json:
         return "anew"
 
+    def rest(self) -> None:
+        self.ahead = False
+
     def read_live(self, connection: Words, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
         self.order.append("live")
+        assert not self.ahead, "the connection is still in use"
         connection.fail()
         if cursor == "anew":
             known = [(hashed(r), 0) for r in connection.produced + self.old]
@@ -67,6 +72,7 @@ class Rows:
     def read_history(self, connection: Words, cursor: Json, now: datetime, seen: SeenIds) -> Batch:
         del connection
         self.order.append("history")
+        self.ahead = True
         if self.refuse_history:
             raise StreamError("timeout", "too slow")
         start, left = cursor

@@ -21,7 +21,7 @@ REGISTERED = tuple(system.name for system in SYSTEMS)
 UNREGISTERED = ("sigmasight",)
 """Whole enough to be tested, but not yet to be watched: no dashboards, no alerts."""
 NAMES = (*REGISTERED, *UNREGISTERED)
-DRAWN_FROM = ("metrics", "sql_metrics", "labels")
+DRAWN_FROM = ("metrics", "sql_metrics", "system_metrics", "sql_texts", "labels")
 """The modules of a system that dashboards and rules are made from."""
 HEAVY = {
     "websockets": "only a deployment that listens to a debugger needs it",
@@ -31,6 +31,7 @@ HEAVY = {
     "prometheus": "the running program never knows an alert",
     "pynvml": "it loads the graphics driver's library",
     "aiosmtpd": "the mail sink belongs to the demo",
+    "apprise": "a program of its own sends short messages",
     "exporters.demo.process": "serving starts no servers",
     "tests": "tests are not installed",
 }
@@ -114,7 +115,7 @@ def outside(importer: str, *allowed: str) -> list[str]:
 def test_the_rooms_are_the_ones_this_page_knows() -> None:
     """A new package below exporters needs a rule here; a module there is a program."""
     packages = {path.parent.name for path in (ROOT / "exporters").glob("*/__init__.py")}
-    assert packages == {"core", "readers", "demo", *NAMES}
+    assert packages == {"core", "readers", "demo", "sms", *NAMES}
 
 
 def test_core_knows_nobody() -> None:
@@ -123,6 +124,10 @@ def test_core_knows_nobody() -> None:
 
 def test_readers_know_core_alone() -> None:
     assert outside("readers", "core") == []
+
+
+def test_short_messages_know_core_alone() -> None:
+    assert outside("sms", "core") == []
 
 
 @pytest.mark.parametrize("system", NAMES)

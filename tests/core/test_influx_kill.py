@@ -19,6 +19,7 @@ LINES = 6000
 KILLS = 8
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", BOTH)
 def test_every_line_arrives_once_through_kill_9_and_lost_answers(kind: Kind, tmp_path: Path) -> None:
     chance = random.Random(3)
@@ -46,7 +47,8 @@ def test_every_line_arrives_once_through_kill_9_and_lost_answers(kind: Kind, tmp
                     process.kill()
             assert process.returncode == -signal.SIGKILL
         server.faults.mode("healthy")
-        assert subprocess.run(command, timeout=60, check=True, capture_output=True, text=True).stdout == "drained\n"
+        # As long as a busy machine takes: what is asked is that it ends, and with every line.
+        assert subprocess.run(command, timeout=400, check=True, capture_output=True, text=True).stdout == "drained\n"
         stored = sorted(fields["f"] for fields in server.stored("b").values())
         sent = sum(len(post.lines) for post in server.faults.posts)
     assert stored == list(range(LINES))

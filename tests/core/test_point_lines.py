@@ -76,10 +76,24 @@ def test_a_field_no_server_takes_is_left_out_and_counted() -> None:
         "tiny", "tiny_pair", "Two numbers.", (), (THING.fields[0], Field("other", "int", "Another."))
     )
     batch = maker.begin(b"")
-    batch.add(Point(measurement, START, {}, {"length": 2**70, "other": 1}), b"x")
-    assert [line.line.split(" ")[1] for line in batch.lines] == ["other=1i"]
-    assert maker.cut == [("tiny", "integer_range")]
+    fields: dict[str, FieldValue] = {"length": 2**70, "other": 1}
+    for mark in (b"x", b"y"):
+        batch.add(Point(measurement, START, {}, fields), mark)
+    assert [line.line.split(" ")[1] for line in batch.lines] == ["other=1i"] * 2
+    assert maker.cut == [("tiny", "integer_range")] * 2
     assert maker.lost == []
+
+
+def test_the_same_fields_of_many_points_are_written_as_if_each_had_its_own() -> None:
+    shared: dict[str, FieldValue] = {"length": 3}
+    points = [Point(THING, START, {"colour": colour}, shared) for colour in ("red", "blue", "red")]
+    points[1:1] = [point(length=4)]
+    written, alone = Maker("tiny").begin(b""), Maker("tiny").begin(b"")
+    for each in points:
+        written.add(each, b"x")
+        alone.add(Point(each.measurement, each.at, each.tags, dict(each.fields)), b"x")
+    assert written.lines == alone.lines
+    assert [line.line.split(" ")[1] for line in written.lines] == ["length=3i", "length=4i", "length=3i", "length=3i"]
 
 
 def test_an_unknown_tag_value_becomes_other() -> None:

@@ -16,6 +16,7 @@ from exporters.core.source_loop import SourceLoop
 from tests.core.tiny import DEPTH, Clock, Words, exposed, open_runtime, source, stream
 
 UP = 'observatory_source_up{deployment="default",source="words",system="tiny"}'
+READ = 'observatory_stream_up{deployment="default",source="words",stream="%s",system="tiny"}'
 RED = 'tiny_seen_total{colour="red",deployment="default"}'
 DEPTH_LINE = 'tiny_depth{deployment="default"}'
 
@@ -62,12 +63,14 @@ def test_it_reads_recovers_and_tells(runtime: Runtime) -> None:
 
     words.fail = refuse
     until(lambda: exposed(runtime)[UP] == 0, "down")
+    assert exposed(runtime)[READ % "things"] == exposed(runtime)[READ % "depth"] == 0
     assert exposed(runtime)[RED] == 1, "a counter keeps its value"
     until(lambda: loop.row.note == "refused: 127.0.0.1:1", "the reason is told to people")
     words.say("2 red a")
     words.fail = lambda: None
     until(lambda: exposed(runtime)[RED] == 2, "recovery without restart")
     until(lambda: exposed(runtime)[UP] == 1, "up again")
+    assert exposed(runtime)[READ % "things"] == exposed(runtime)[READ % "depth"] == 1
     loop.stop()
     loop.join(5)
     assert not loop.is_alive()
@@ -121,6 +124,8 @@ def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Ru
     until(lambda: exposed(runtime)[errors % ("wrong_type", "broken")] >= 2, "counted by reason")
     until(lambda: exposed(runtime)[errors % ("defect", "defective")] >= 2, "a defect is counted too")
     assert exposed(runtime)[UP] == 1, "a probe that fails has been looked at"
+    read = {name: exposed(runtime)[READ % name] for name in ("broken", "defective", "depth", "things")}
+    assert read == {"broken": 0, "defective": 0, "depth": 1, "things": 1}, "an alert must know which of them was read"
     loop.stop()
     loop.join(5)
 

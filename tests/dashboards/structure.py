@@ -16,6 +16,7 @@ PROVISIONED = {
     ("prometheus", "prometheus"),
     ("influxdb", "influxdb"),
     ("influxdb", "influxdb-text"),
+    ("postgres", "${database}"),
     ("alertmanager", "alertmanager"),
 }
 TYPES = {
@@ -112,7 +113,9 @@ def _variables(dashboard: Json) -> Iterator[str]:
     yield from (f"variable {name} is there {n} times" for name, n in Counter(names).items() if n > 1)
     if "deployment" not in names:
         yield "no variable deployment"
-    queries = " ".join(str(t.get("expr") or t.get("query")) for p in dashboard["panels"] for t in p.get("targets", []))
+    targets = [target for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    queries = " ".join(str(t.get("expr") or t.get("rawSql") or t.get("query")) for t in targets)
+    queries += " ".join(target["datasource"]["uid"] for target in targets)
     texts = queries + str(dashboard["templating"]) + str(dashboard["annotations"]) + str(dashboard["links"])
     used = {match[1] or match[3] for match in _VARIABLE.finditer(texts)}
     for variable in dashboard["templating"]["list"]:
@@ -121,10 +124,39 @@ def _variables(dashboard: Json) -> Iterator[str]:
             yield f"variable {name}: no query uses it"
         if variable["type"] == "textbox":
             continue
-        if not (variable["multi"] and variable["includeAll"] and variable["allValue"] == ".*"):
-            yield f"variable {name}: several values, and All as .*"
+        if variable["type"] == "datasource":
+            yield from _data_source_variable(variable)
+            continue
+        sql = variable.get("datasource", {}).get("type") == "postgres"
+        if not (variable["multi"] and variable["includeAll"] and variable["allValue"] == ("''" if sql else ".*")):
+            yield f"variable {name}: several values, and All as .*, or an empty text in SQL"
+        if sql:
+            yield from (f"variable {name}: {problem}" for problem in _sql(variable["query"], set(names)))
         if variable["current"]["value"] != ["$__all"]:
             yield f"variable {name}: begins with All"
+
+
+def _data_source_variable(variable: Json) -> Iterator[str]:
+    """One at a time, and only those of the deployments chosen."""
+    name = variable["name"]
+    if variable["multi"] or variable["includeAll"]:
+        yield f"variable {name}: a panel asks one data source"
+    if variable["query"] != "postgres" or "${deployment:regex}" not in variable["regex"]:
+        yield f"variable {name}: not the databases of the deployments chosen"
+
+
+def _sql(text: str, variables: set[str]) -> Iterator[str]:
+    """What Grafana would replace in it otherwise than it is meant."""
+    for match in _VARIABLE.finditer(text):
+        name = match[1] or match[3]
+        if name not in variables:
+            yield f"no variable ${name}"
+        if match[2] not in {"percentencode", "sqlstring"}:
+            yield f"${name} in SQL without the format percentencode or sqlstring"
+    if re.search(r"\[\[\w|\$\w+\(", text):
+        yield "a macro, or a variable as they were once written"
+    if not re.search(r" LIMIT [0-9]+$|^SELECT count\([^)]*\)(?!.*GROUP BY)", text, re.MULTILINE):
+        yield "SQL without a limit"
 
 
 def _panel(panel: Json, dashboard: Json) -> Iterator[str]:
@@ -162,6 +194,12 @@ def _panel(panel: Json, dashboard: Json) -> Iterator[str]:
 
 def _target(target: Json, variables: set[str]) -> Iterator[str]:
     flux = target["datasource"]["type"] == "influxdb"
+    if target["datasource"]["type"] == "postgres":
+        yield from _keys("query", target, {"datasource", "editorMode", "format", "rawQuery", "rawSql", "refId"})
+        if target["format"] != "table" or target["rawQuery"] is not True:
+            yield "SQL is asked as it is written, for a table"
+        yield from _sql(target["rawSql"], variables)
+        return
     legal = (
         {"datasource", "query", "refId"}
         if flux

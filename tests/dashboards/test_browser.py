@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
@@ -25,6 +26,7 @@ from exporters.demo.grafana import ADMINISTRATOR
 from exporters.demo.loopback import request
 from exporters.demo.process import Server
 from exporters.panel_queries import InfluxDB, Prometheus, QueryFailed, Range
+from exporters.panel_sql import Grafana
 from tests.dashboards.looking import Look, Window, problems
 from tests.servers.fixtures import skip_without
 
@@ -72,7 +74,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         rows = {row["name"]: row["address"] for row in json.loads((folder / "files" / "demo.json").read_text())}
         secrets = folder / "files" / "secrets"
         influxdb = InfluxDB(rows["InfluxDB"], "observatory", secrets / "influxdb-grafana-restricted.token")
-        until_alive(Prometheus(rows["Prometheus"]), influxdb)
+        grafana = Grafana(rows["Grafana"], ADMINISTRATOR, secrets / "grafana_password")
+        until_alive(Prometheus(rows["Prometheus"]), influxdb, grafana)
         yield Demo(rows["Grafana"], authorization((secrets / "grafana_password").read_text().strip()))
     finally:
         server.stop(grace=30)
@@ -82,13 +85,14 @@ def authorization(password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{ADMINISTRATOR}:{password}".encode()).decode()}
 
 
-def until_alive(prometheus: Prometheus, influxdb: InfluxDB) -> None:
+def until_alive(prometheus: Prometheus, influxdb: InfluxDB, grafana: Grafana) -> None:
     """Wait until no panel is dead; fails with those that still are."""
     deadline = time.monotonic() + PATIENCE
     while True:
         now = datetime.now(UTC)
         try:
-            found = list(inspect(generated(), prometheus, influxdb, Range(now - timedelta(minutes=5), now)))
+            when = Range(now - timedelta(minutes=5), now)
+            found = list(inspect(generated(), prometheus, influxdb, when, grafana))
             dead = [finding for finding in found if finding.dead]
         except QueryFailed as error:
             dead = [Finding("", "", "failing", str(error))]
@@ -122,6 +126,20 @@ def test_home_is_the_first_page_and_a_system_leads_to_its_own(demo: Demo, chromi
     page.locator('a[href*="/d/her-overview?"]').first.click(timeout=20_000)
     page.get_by_text("Sign of life").first.wait_for(timeout=20_000)
     assert "var-deployment=demo" in page.url
+    context.close()
+
+
+def test_what_is_typed_is_looked_for_as_it_stands(demo: Demo, chromium: Browser) -> None:
+    """Grafana's own page makes the statement, its own server asks it: neither quotes nor macros mean anything."""
+    context = chromium.new_context(viewport={"width": 1600, "height": 1600}, extra_http_headers=demo.headers)
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("response", lambda r: refused.append(r.url) if r.status >= 400 else None)
+    for typed, found in (("ONIONS", True), ("'; $x(y) 100%_\\\" --", False), ("%", False), ("_", False)):
+        page.goto(f"{demo.grafana}/d/her-memory-texts?var-search={quote(typed)}", wait_until="load")
+        words = "Asks for recipes without onions" if found else "No memory found"
+        page.get_by_text(words).first.wait_for(timeout=20_000)
+    assert refused == []
     context.close()
 
 

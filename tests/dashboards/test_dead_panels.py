@@ -28,6 +28,7 @@ from exporters.panel_queries import InfluxDB as Asker
 
 pytestmark = pytest.mark.servers
 Json = dict[str, Any]
+NO_GRAFANA: dict[str, Any] = {"grafana": None, "grafana_user": "admin", "grafana_password_file": None}
 EXPOSITION = """\
 observatory_source_up{deployment="home",system="her",source="redis"} 1
 x_total{outcome="success"} %d
@@ -166,7 +167,9 @@ def test_the_command_says_what_is_dead_and_fails(
     scraped: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the product's own pages most are dead at this Prometheus, which knows one of their series."""
-    arguments = argparse.Namespace(prometheus=scraped.address, influxdb=None, org="o", token_file=None, start="5m")
+    arguments = argparse.Namespace(
+        prometheus=scraped.address, influxdb=None, org="o", token_file=None, start="5m", **NO_GRAFANA
+    )
     assert dead_panels.main(arguments) == 1
     said = capsys.readouterr().out
     assert "empty    HER / Logs: Errors" in said
@@ -182,6 +185,11 @@ def test_the_command_says_what_is_dead_and_fails(
         ({"prometheus": "file:///etc/passwd"}, "http"),
         ({"prometheus": "http://user:secret@127.0.0.1:9090"}, "without user and password"),
         ({"influxdb": "http://127.0.0.1:8086"}, "needs --influxdb.token-file"),
+        ({"grafana": "http://127.0.0.1:3000"}, "needs --grafana.password-file"),
+        (
+            {"grafana": "http://a:secret@127.0.0.1:3000", "grafana_password_file": Path("p")},
+            "without user and password",
+        ),
         ({"start": "now"}, "not before now"),
         ({"start": "yesterday"}, "yesterday"),
     ],
@@ -189,7 +197,7 @@ def test_the_command_says_what_is_dead_and_fails(
 def test_the_command_refuses(given: dict[str, Any], message: str) -> None:
     right: dict[str, Any] = {"prometheus": "http://127.0.0.1:1", "influxdb": None, "org": "o", "token_file": None}
     with pytest.raises(ConfigError) as refused:
-        dead_panels.main(argparse.Namespace(**{**right, "start": "15m", **given}))
+        dead_panels.main(argparse.Namespace(**{**right, **NO_GRAFANA, "start": "15m", **given}))
     assert any(message in problem for problem in refused.value.problems)
     assert "secret" not in str(refused.value)
 

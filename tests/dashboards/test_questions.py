@@ -32,6 +32,16 @@ ANSWERS: list[tuple[str, str, tuple[str, ...]]] = [
     ("log lines by level", "her-overview", ("Log lines per minute",)),
     ("how much is in short memory", "her-overview", ("Short memory",)),
     ("is it alive at all", "her-overview", ("Sign of life", "Redis", "Running for")),
+    # System health.
+    (
+        "which Redis, how full, how many connections",
+        "her-system",
+        ("Redis server", "Redis memory", "Redis connections"),
+    ),
+    ("which PostgreSQL, how large", "her-system", ("PostgreSQL server", "Database size", "PostgreSQL connections")),
+    ("what it could do when it started", "her-system", ("Last start", "Starts", "Capabilities")),
+    ("settings that are no secrets", "her-system", ("Time zones", "Texts that leave HER")),
+    ("do its ports answer, and how fast", "her-system", ("Ports", "Ports now", "Time to answer")),
     # Logs.
     ("levels", "her-logs", ("Lines per minute by level", "Lines by level")),
     ("loggers", "her-logs", ("Loudest loggers", "Most errors and warnings")),
@@ -86,6 +96,7 @@ ANSWERS: list[tuple[str, str, tuple[str, ...]]] = [
     ("response times", "her-traffic", ("Reply time", "Reply times", "Typical reply time")),
     ("where the time goes", "her-traffic", ("Waiting for the model", "Stages (mean)", "Workflow nodes (mean)")),
     ("how requests end", "her-traffic", ("Answered", "Requests in the last hour", "Requests")),
+    ("the newest memories, and those that a person looks for", "her-memory-texts", ("Memories", "Found")),
     # System health.
     (
         "is Redis reached, what does reading it cost",
@@ -94,6 +105,15 @@ ANSWERS: list[tuple[str, str, tuple[str, ...]]] = [
     ),
     ("is anything lost, late or refused", "observatory-health", ("Lost", "Gaps", "Refused", "From event to commit")),
     ("does InfluxDB take the points", "observatory-health", ("Waiting points", "Points stored per minute", "Buckets")),
+    ("does a transaction stay open, do rows come late", "observatory-health", ("Tables", "Rows looked at again")),
+    # HER's database, where it is watched.
+    ("dead, blocked, at work or idle", "her-overview", ("HER is",)),
+    ("the same, with both signs of life", "her-state", ("HER is", "Sign of life, PostgreSQL", "HER over time")),
+    ("what is planned, as it is now", "her-state", ("The scheduler's own table", "Jobs by state")),
+    ("users, and their time zones", "her-state", ("Users", "Active", "Time zones")),
+    ("how much is remembered, of whom, since when", "her-memory", ("Memories", "Whose", "Made per day", "Categories")),
+    ("do Redis and PostgreSQL agree", "her-copies", ("PostgreSQL has", "Missing copies", "Both copies, by type")),
+    ("what HER wrote first, and its reflections", "her-copies", ("First messages", "Days reflected on")),
     # All systems.
     ("every system, its state, its pages", "observatory-home", ("Every system", "Pages", "Alerts")),
     (
@@ -121,6 +141,7 @@ def test_a_panel_answers(question: str, uid: str, panels: tuple[str, ...]) -> No
         ("her-decisions", {"event_type", "source"}),
         ("her-log-lines", {"level", "logger", "search"}),
         ("her-chat-texts", {"search"}),
+        ("her-memory-texts", {"database", "owner", "category", "search"}),
         ("her-execution-details", {"outcome", "kind", "search"}),
         ("her-decision-details", {"event_type", "source", "verdict", "search"}),
     ],
@@ -152,6 +173,7 @@ def test_main_questions_are_answered_without_influxdb(uid: str) -> None:
         "HER / Execution details",
         "HER / Decision details",
         "HER / Workflow console",
+        "HER / Memories",
     }:
         return
     asked = [p["datasource"]["type"] for p in BOARDS[uid]["panels"] if p.get("targets")]

@@ -34,7 +34,8 @@ def test_no_two_are_confused() -> None:
 def test_only_the_restricted_set_reads_text() -> None:
     for file in FILES:
         text = file.read_text(encoding="utf-8")
-        assert ("influxdb-text" in text) == (file.parent.parent.name == "restricted"), file
+        asks = "influxdb-text" in text or '"type": "postgres"' in text
+        assert asks == (file.parent.parent.name == "restricted"), file
         assert ("_text" in text) <= (file.parent.parent.name == "restricted"), file
 
 
@@ -53,6 +54,41 @@ def test_a_page_links_only_to_pages_of_its_own_set() -> None:
     for uid, dashboard in zip(sets, ALL, strict=True):
         linked = re.findall(r"/d/([\w-]+)", json.dumps(dashboard))
         assert {sets[other] for other in linked} <= {sets[uid]}, uid
+
+
+MEMORIES = next(d for d in ALL if d["uid"] == "her-memory-texts")
+
+
+@pytest.mark.parametrize(
+    ("part", "by"),
+    [
+        ("${search:percentencode}", "${search}"),
+        ("${search:percentencode}", "${search:raw}"),
+        ("${search:percentencode}", "$search"),
+        ("${search:percentencode}", "${nobody:percentencode}"),
+        ("${category:sqlstring}", "${category:csv}"),
+        ("SELECT", "SELECT $__time(at),"),
+        ("SELECT", "SELECT '[[search]]',"),
+        (" LIMIT 200", ""),
+    ],
+)
+def test_sql_takes_no_variable_as_it_comes_and_has_an_end(part: str, by: str) -> None:
+    changed = copy.deepcopy(MEMORIES)
+    asked = target(changed, "Memories")
+    assert part in asked["rawSql"]
+    asked["rawSql"] = asked["rawSql"].replace(part, by)
+    assert [problem for problem in problems(changed) if problem.startswith("Memories: ")]
+
+
+@pytest.mark.parametrize(("key", "value"), [("regex", ""), ("multi", True), ("query", "mysql")])
+def test_a_page_chooses_one_database_of_the_deployments_chosen(key: str, value: Any) -> None:
+    changed = copy.deepcopy(MEMORIES)
+    next(v for v in changed["templating"]["list"] if v["type"] == "datasource")[key] = value
+    assert problems(changed)
+
+
+def test_no_clock_asks_for_memories() -> None:
+    assert MEMORIES["refresh"] == ""
 
 
 SOUND = next(d for d in ALL if d["uid"] == "her-logs")

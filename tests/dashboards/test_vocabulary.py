@@ -14,6 +14,7 @@ from exporters.core.flux import events
 from exporters.core.label import closed, opened
 from exporters.core.measurement import Field, Measurement
 from exporters.core.metric import Var, counter, gauge, histogram
+from exporters.core.sql import Column, TextRows, newest
 from grafana.dashboards._layout import lines, placed, stretched
 from grafana.dashboards._look import Limits, mappings, meanings
 from grafana.dashboards.panels import (
@@ -46,6 +47,7 @@ from grafana.dashboards.panels import (
     number,
     pages,
     row,
+    row_table,
     search_box,
     stat,
     states,
@@ -66,6 +68,15 @@ TOOK = histogram("x_took_seconds", "Time.", (0.5, 1.0), (TOOL,))
 DEPTH = gauge("x_depth", "Waiting.")
 RUN = Measurement("x", "x_run", "A run.", (OUTCOME,), (Field("took", "float", "Time.", "seconds"),))
 SAID = Measurement("x", "x_said", "Said.", (OUTCOME,), (Field("line_text", "str", "What."),), "text")
+LINES = TextRows(
+    "x",
+    "x_lines",
+    "Lines.",
+    (Column("at", "time", "When."), Column("words", "text", "What.")),
+    "SELECT 1",
+    9,
+    ("words",),
+)
 WHY = "How many runs were there in this time range?"
 
 
@@ -101,6 +112,8 @@ EVERY_KIND = [
         "Totals", WHY, OUTCOME, "How", [("Runs", events(RUN, "took").total("count", (OUTCOME,), name="Runs"))]
     ),
     logs("Log", WHY, events(SAID).table(["line_text", "outcome"]), ["line_text", "outcome"]),
+    row_table("Rows", WHY, newest(LINES).table(["at", "words"]), [column("at", "At"), column("words", "Words")]),
+    stat("Counted", WHY, newest(LINES).count("found", "looked through")),
     text("Words", WHY, "Some *words*."),
     pages("Pages", WHY, "x"),
     alerts("Alerts", WHY, '{system="x"}'),
@@ -219,6 +232,16 @@ def test_a_measurement_says_which_data_source_is_asked() -> None:
     assert line(events(SAID).table()).source.uid == "influxdb-text"
     assert a_board(logs("T", WHY, events(SAID).table(), [])).restricted
     assert not a_board(timeseries("T", WHY, line(events(RUN, "took").count()))).restricted
+
+
+def test_rows_of_a_database_are_of_the_restricted_set_and_shown_whole() -> None:
+    asked = newest(LINES).totals("words")
+    assert a_board(row_table("T", WHY, asked, [column("words", "W"), column("rows", "R")])).restricted
+    with pytest.raises(DeclarationError, match=r"shows or leaves out \['rows'\]"):
+        row_table("T", WHY, asked, [column("words", "W")])
+    with pytest.raises(DeclarationError, match=r"shows or leaves out \['line'\]"):
+        row_table("T", WHY, asked, [column("words", "W"), column("rows", "R"), column("line", "L")])
+    assert drawn(stat("T", WHY, newest(LINES).count()))["options"]["textMode"] == "value_and_name"
 
 
 def test_a_flux_series_is_named_after_its_column() -> None:

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 import pytest
 
 from exporters.core.catalog import Catalog
@@ -16,9 +18,11 @@ from exporters.core.influx_setup import wanted_buckets, wanted_tokens
 from exporters.demo.influxdb import ORGANISATION, InfluxDB
 from exporters.demo.loopback import request
 from exporters.demo.ports import free_port
+from exporters.demo.postgres import Postgres
 from exporters.demo.prometheus import Prometheus
 from exporters.demo.redis import Redis
 from exporters.her.simulate import Her, connect
+from exporters.her.simulate_postgres import Database
 from exporters.registry import MEASUREMENTS, METRICS
 from tests.docs.documented_queries import PAGE, Query, queries
 from tests.her.whole_life import tell_everything
@@ -54,6 +58,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("queries")
     with ExitStack() as stack:
         redis = stack.enter_context(Redis(folder / "redis", free_port(), password_file=folder / "redis-password"))
+        postgres = stack.enter_context(
+            Postgres(folder / "postgres", free_port(), password_file=folder / "postgres-password")
+        )
         influxdb = stack.enter_context(real_influxd(folder)) if INFLUXD_HERE else None
         settings = None
         if influxdb:
@@ -61,8 +68,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             token_file = folder / "influxdb-exporter.token"
             settings = {"url": influxdb.address, "org": ORGANISATION, "token_file": str(token_file)}
         her = Her(connect("127.0.0.1", redis.port, redis.password), seed=91)
+        database = Database(stack.enter_context(psycopg.connect(postgres.dsn(), autocommit=True)), her, seed=92)
+        database.begin(30)
         texts = dict.fromkeys(("chats", "executions", "logs", "decisions"), True)
-        exporter = stack.enter_context(Exporter(folder / "exporter", redis, influx=settings, text=texts))
+        exporter = stack.enter_context(
+            Exporter(folder / "exporter", redis, influx=settings, text=texts, postgres=account(postgres))
+        )
         config = {
             "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
             "scrape_configs": [
@@ -73,10 +84,24 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         for _ in range(2):
             tell_everything(her)
             her.startup("initialization")
+            for error in ("", "forbidden"):
+                her.decision("proactive_outcome", "autonomy", details={"sent": not error, "error": error})
+            database.tables.minute()
             exporter.until_read()
             scraped(prometheus, 4)
         drained(exporter)
         yield Servers(prometheus, influxdb)
+
+
+def account(postgres: Postgres) -> dict[str, Any]:
+    """The settings of an exporter that reads this database."""
+    return {
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "dbname": "postgres",
+        "user": "postgres",
+        "password_file": str(postgres.password_file),
+    }
 
 
 def scraped(prometheus: Prometheus, times: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from exporters.core.contract import Effects, Sample, Source, Stream
+from exporters.core.contract import Effects, Record, Sample, Source, Stream
 from exporters.core.errors import Rejected
 from exporters.core.metric import Kind, Metric
 from tests.her.effects_check import assert_declared
@@ -60,7 +60,7 @@ class Reader:
         """The gauges the stream shows now."""
         return self.stream.view(self.state, datetime.now(UTC)) if self.stream.view else []
 
-    def _fold(self, raw: bytes) -> Any:
+    def _fold(self, raw: Record) -> Any:
         self.records += 1
         try:
             event = self.stream.parse(raw)

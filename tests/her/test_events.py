@@ -183,6 +183,8 @@ def test_the_scheduler_state() -> None:
         task_count=5,
         upcoming=(Upcoming("memory_reflection", "pending", at(13, 0, 0, 0)),),
         autonomy=(AutonomyRow(0.61, 0.58, "calm", 0, 1),),
+        zone="UTC",
+        user_zone="Europe/Rome",
     )
 
 

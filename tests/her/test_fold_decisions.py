@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,11 +10,10 @@ import pytest
 from exporters.core.contract import Effects
 from exporters.core.metric import Metric
 from exporters.her import metrics
-from exporters.her.fold_decisions import DecisionState
 from tests.her import sample_records as sample
 from tests.her.deployments import IDS, streams
 from tests.her.effects_check import counted, observed, only_point, run
-from tests.her.sample_records import changed, decision
+from tests.her.sample_records import decision
 
 DECISIONS = streams()["decisions"]
 USER = IDS.of("5551001")
@@ -122,42 +120,3 @@ def test_copies_of_other_lists_are_counted_as_decisions_only(event_type: str) ->
     assert counted(effects, metrics.DECISIONS) == {(event_type, "telegram"): 1}
     assert len(effects.counts) == 1
     assert effects.observations == []
-
-
-def heartbeat(at: datetime) -> bytes:
-    return changed(
-        sample.DECISION, timestamp=at.isoformat(), event_type="scheduler_system_job", source="scheduler", user_id="",
-        details={"job": "reminder_processor", "timestamp": at.isoformat()},
-    )  # fmt: skip
-
-
-def shown(state: DecisionState, now: datetime) -> list[float]:
-    assert DECISIONS.view is not None
-    samples = DECISIONS.view(state, now)
-    assert all(sample.metric is metrics.HEARTBEAT_TIME for sample in samples)
-    return [sample.value for sample in samples]
-
-
-def test_no_heartbeat_is_no_gauge() -> None:
-    state, _ = run(DECISIONS, sample.DECISION)
-    assert shown(state, NOON) == []
-
-
-def test_the_heartbeat_is_the_newest_sign_of_life_and_nothing_else() -> None:
-    state, effects = run(DECISIONS, heartbeat(NOON), heartbeat(NOON + timedelta(minutes=1)), sample.DECISION)
-    assert shown(state, NOON + timedelta(hours=1)) == [(NOON + timedelta(minutes=1)).timestamp()]
-    assert counted(effects, metrics.DECISIONS)["scheduler_system_job", "scheduler"] == 2
-
-
-def test_a_heartbeat_from_the_future_is_now_and_is_forgotten_with_the_next() -> None:
-    state, _ = run(DECISIONS, heartbeat(NOON + timedelta(days=30)))
-    assert shown(state, NOON) == [NOON.timestamp()]
-    state, _ = DECISIONS.fold(state, DECISIONS.parse(heartbeat(NOON)))
-    assert shown(state, NOON + timedelta(days=60)) == [NOON.timestamp()]
-
-
-def test_the_state_survives_the_state_file() -> None:
-    state, _ = run(DECISIONS, heartbeat(NOON))
-    stored = json.loads(json.dumps(DECISIONS.encode(state)))
-    assert DECISIONS.decode(stored) == state
-    assert DECISIONS.decode(json.loads(json.dumps(DECISIONS.encode(DECISIONS.initial())))) == DECISIONS.initial()

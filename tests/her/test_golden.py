@@ -24,6 +24,9 @@ GOLDEN = Path(__file__).parent / "golden"
 WRITING = os.environ.get("OBSERVATORY_GOLDEN") == "write"
 MOST_SHOWN = 60
 _FROM_TTL = re.compile(rf"^({CONTEXT_LAST_ACTIVITY.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
+# What the real servers say of themselves: their versions, sizes, clocks and connections.
+_SERVERS = re.compile(r"^(her_(?:redis|postgres)_\w+|her_endpoint_answer_seconds)({[^}]*}) (\S+)$", re.MULTILINE)
+_SERVER_VERSION = re.compile(r'(?<=version=")[^"]*')
 _HEARD = re.compile(rf"^({DEBUGGER_LAST_FRAME.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
 _FIRST_BLANK = re.compile(r"(?<!\\) ")
 _HASHES = re.compile(r",(?:user|task)=[0-9a-f]{16}")
@@ -57,7 +60,13 @@ def compare(name: str, text: str) -> None:
 def exposition(told: Observed) -> str:
     """What /metrics says of HER. The times that Redis's and the debugger's own clocks decide are left out here."""
     text = _FROM_TTL.sub(r"\1 <from the time to live>", told.families("her_", "gen_ai_"))
+    text = _SERVERS.sub(_of_a_server, text)
     return _HEARD.sub(r"\1 <when it was heard>", text)
+
+
+def _of_a_server(found: re.Match[str]) -> str:
+    name, labels, _ = found.groups()
+    return f"{name}{_SERVER_VERSION.sub('...', labels)} <as the server says>"
 
 
 def kinds(told: Observed) -> str:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from exporters.core.contract import Batch, Effects, RememberingReader, Source, Stream
+from exporters.core.contract import Batch, Effects, Record, RememberingReader, Source, Stream
 from exporters.core.errors import SourceDown, StreamError
 from exporters.core.metric import Metric
 from exporters.demo.postgres import Postgres
@@ -38,6 +38,9 @@ class Memory(dict[bytes, int]):
     def among(self, hashes: Any) -> set[bytes]:
         return {hashed for hashed in hashes if hashed in self}
 
+    def oldest(self) -> int | None:
+        return min(self.values(), default=None)
+
 
 @dataclass
 class Reader:
@@ -49,7 +52,7 @@ class Reader:
     state: Any = None
     memory: Memory = field(default_factory=Memory)
     effects: Effects = field(default_factory=Effects)
-    records: list[bytes] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     gaps: int = 0
     late: int = 0
 
@@ -64,16 +67,18 @@ class Reader:
         while batch.more:
             batch = self._live()
         while batch.history:
-            batch = self._take(self.reader.read_history(self.connection, self.cursor, datetime.now(UTC), self.memory))
+            batch = self.reader.read_history(self.connection, self.cursor, datetime.now(UTC), self.memory)
+            self.reader.rest()
+            self._take(batch)
 
     def _live(self) -> Batch:
         return self._take(self.reader.read_live(self.connection, self.cursor, datetime.now(UTC), self.memory))
 
     def _take(self, batch: Batch) -> Batch:
-        for raw in batch.records:
-            self.state, effects = self.stream.fold(self.state, self.stream.parse(raw))
+        for record in batch.records:
+            self.state, effects = self.stream.fold(self.state, self.stream.parse(record))
             self._add(effects)
-            self.records.append(raw)
+            self.records.append(record)
         if self.stream.expire is not None:
             self.state, effects = self.stream.expire(self.state, datetime.now(UTC))
             self._add(effects)

@@ -98,7 +98,7 @@ systems:
         "there is no 'lugs' (there are: interactions, logs,",
         "logs must lie in 0.2..2 seconds, not 60",
         "jobs must lie in 0.2..5 seconds, not 0",
-        "systems.her[0].sandbox: unknown key (known: deployment, redis, postgres, text, workflow, intervals)",
+        "systems.her[0].sandbox: unknown key (known: deployment, redis, postgres, text, workflow, http, intervals)",
         "systems.her[1].redis.host:",
         "empty: empty",
         "systems.her[2].redis.host: field required",
@@ -222,6 +222,16 @@ def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
     with pytest.raises(ValueError, match="not an address") as refused:
         HerSettings(redis=RedisSettings(host="h"), workflow=WorkflowSettings(url="ws://me:hunter2@h/"))
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_authority_of_a_debugger_behind_tls(tmp_path: Path) -> None:
+    file = tmp_path / "ca.crt"
+    with pytest.raises(ValidationError, match="no such file"):
+        WorkflowSettings(url="wss://her/ws/workflow", ca_file=file)
+    file.write_text("certificate")
+    assert WorkflowSettings(url="wss://her/ws/workflow", ca_file=file).ca_file == file
+    with pytest.raises(ValidationError, match="the url is not wss://"):
+        WorkflowSettings(url="ws://her/ws/workflow", ca_file=file)
 
 
 POSTGRES = {"host": "127.0.0.1", "user": "observer"}

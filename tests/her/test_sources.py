@@ -18,13 +18,14 @@ from exporters.core.contract import Probe, Source
 from exporters.core.errors import ConfigError, SourceDown, StreamError
 from exporters.core.metric import Kind
 from exporters.her import metrics
-from exporters.her.intervals import LIVE, PROBES, ROW_STREAMS, SQL_PROBES, STREAMS
+from exporters.her.intervals import HTTP, LIVE, PROBES, ROW_STREAMS, SQL_PROBES, STREAMS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate import Her
 from exporters.her.sources import sources
 from exporters.her.sql_grants import grants
 from exporters.her.sql_metrics import SQL_METRICS
 from exporters.her.system import HER
+from exporters.her.system_metrics import POSTGRES_METRICS
 from tests.her.deployments import ALL_TEXT, HASH_KEY, settings
 from tests.her.reading import Reader, collected, readers
 from tests.her.whole_life import Clock, tell_everything
@@ -150,6 +151,9 @@ def test_every_metric_of_her_lives_when_her_does_everything(house: House) -> Non
     tell_everything(her)
     for reader in streams.values():
         reader.read()
+    # Her clock is known by a second sign of life, when the first has been read.
+    her.heartbeat()
+    streams["decisions"].read()
     # HER keeps the users it lists for a minute, and lists none after a start.
     clock.forward(61)
     her.publish_scheduler_state(throttled=False)
@@ -173,16 +177,19 @@ def live_probes() -> tuple[Probe[Any], ...]:
 
 
 def test_every_metric_has_one_owner() -> None:
-    both = sources(settings(postgres={"host": "127.0.0.1", "user": "observer"}), HASH_KEY)
+    all_three = sources(
+        settings(postgres={"host": "127.0.0.1", "user": "observer"}, http={"liveness": "http://127.0.0.1"}), HASH_KEY
+    )
+    both, (ports,) = all_three[:2], all_three[2:]
     fed = [metric for source in both for stream in source.streams for metric in stream.feeds]
     fed += [metric for source in both for probe in source.probes for metric in probe.feeds]
-    fed += [metric for probe in live_probes() for metric in probe.feeds]
+    fed += [metric for probe in (*live_probes(), *ports.probes) for metric in probe.feeds]
     assert Counter(fed) == Counter([*metrics.METRICS, *metrics.SHARED])
     for stream in (stream for source in both for stream in source.streams):
         assert all(m.kind in (Kind.COUNTER, Kind.HISTOGRAM) or stream.view is not None for m in stream.feeds)
     redis_source, rows = both
     assert {m for stream in rows.streams for m in stream.feeds} == set(metrics.ROW_METRICS)
-    assert {m for probe in rows.probes for m in probe.feeds} == set(SQL_METRICS)
+    assert {m for probe in rows.probes for m in probe.feeds} == {*SQL_METRICS, *POSTGRES_METRICS}
     assert redis_source.name == "redis"
 
 
@@ -191,6 +198,9 @@ def test_streams_and_probes_have_the_names_and_paces_that_are_documented() -> No
     assert {s.name: s.interval for s in source.streams} == {**STREAMS, "logs": 0.5}
     assert {p.name: p.interval for p in source.probes} == dict(PROBES)
     assert {p.name: p.interval for p in live_probes()} == dict(LIVE)
+    ports = sources(settings(http={"api": "http://127.0.0.1"}), HASH_KEY)[1]
+    assert {p.name: p.interval for p in ports.probes} == dict(HTTP)
+    assert (ports.system, ports.deployment, ports.name, ports.streams) == ("her", "default", "http", ())
     assert (source.system, source.deployment, source.name) == ("her", "default", "redis")
     rows = sources(
         settings(postgres={"host": "127.0.0.1", "user": "observer"}, intervals={"decision_rows": 1}), HASH_KEY
@@ -295,6 +305,6 @@ README = Path(__file__).parents[2] / "exporters" / "her" / "README.md"
 def test_the_readme_names_every_stream_every_probe_and_the_grant() -> None:
     text = README.read_text()
     assert [name for name in (*STREAMS, *ROW_STREAMS) if f"stream `{name}`" not in text] == []
-    assert [name for name in (*PROBES, *LIVE, *SQL_PROBES) if f"probe `{name}`" not in text] == []
+    assert [name for name in (*PROBES, *LIVE, *SQL_PROBES, *HTTP) if f"probe `{name}`" not in text] == []
     assert GRANT in text
     assert grants() in text

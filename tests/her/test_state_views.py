@@ -14,7 +14,7 @@ import redis
 from exporters.core.contract import Sample
 from exporters.core.errors import StreamError
 from exporters.core.metric import Metric
-from exporters.her import context_view, metrics
+from exporters.her import context_view, metrics, system_metrics
 from exporters.her.context_view import BYTES_PER_READ, LARGEST_THREAD, ContextProbe
 from exporters.her.events_scheduler import parse_scheduler_state
 from exporters.her.events_startups import parse_startup
@@ -267,3 +267,16 @@ def test_profiles(connection: redis.Redis) -> None:
     assert value(samples, metrics.PROFILES) == 2
     traits = shown(samples, metrics.PROFILE_TRAITS)
     assert traits == {("concise",): pytest.approx(0.6), ("helpful",): 1.0, ("empathy",): 0.25}
+
+
+@pytest.mark.parametrize(
+    ("zones", "wanted"),
+    [
+        ({"system_tz": "UTC", "default_user_tz": "Europe/Rome"}, {("UTC", "Europe/Rome"): 1}),
+        ({"system_tz": "my zone; see 5551001", "default_user_tz": ""}, {("other", "unnamed"): 1}),
+        ({"system_tz": "", "default_user_tz": ""}, {}),
+    ],
+)
+def test_the_time_zones_it_works_in(zones: dict[str, str], wanted: dict[tuple[str, ...], float]) -> None:
+    samples = scheduler_samples(parse_scheduler_state(changed(sample.SCHEDULER_STATE, **zones)))
+    assert shown(samples, system_metrics.TIME_ZONES) == wanted

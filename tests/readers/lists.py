@@ -63,7 +63,7 @@ class Consumer:
         batch = self.reader.read(self.connection, cursor, NOW)
         if commit:
             self.stored = json.dumps(batch.next_cursor)
-            self.emitted += batch.records
+            self.emitted += texts(batch)
             self.lost += batch.lost
             self.gaps += batch.gap
             if batch.totals:
@@ -86,3 +86,10 @@ class Consumer:
         for name, value in changes.items():
             setattr(fresh, name, value)
         return fresh
+
+
+def texts(batch: Batch) -> list[bytes]:
+    """The records of a list: bytes, each of them."""
+    found = [record for record in batch.records if isinstance(record, bytes)]
+    assert len(found) == len(batch.records)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -13,12 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporters.core.contract import Batch, Json, RememberingReader
-from exporters.core.errors import StreamError
+from exporters.core.contract import Batch, Json, RememberingReader, identity
+from exporters.core.errors import SourceDown, StreamError
 from exporters.demo.postgres import Postgres
-from exporters.readers import postgres_moment, postgres_rows
+from exporters.readers import postgres_moment, postgres_slices, postgres_snapshot
 from exporters.readers.postgres_client import Connection, close, connect
+from exporters.readers.postgres_history import HistoryPages, Page
 from exporters.readers.postgres_rows import PostgresRows
+from exporters.readers.postgres_slices import Slices
 from exporters.readers.postgres_table import Table
 
 HASH_KEY = b"a hash key of the test's, 32 or more"
@@ -39,6 +42,9 @@ class Memory(dict[bytes, int]):
 
     def among(self, hashes: Sequence[bytes]) -> set[bytes]:
         return {hashed for hashed in hashes if hashed in self}
+
+    def oldest(self) -> int | None:
+        return min(self.values(), default=None)
 
     def change(self, batch: Batch) -> None:
         self.update(batch.seen.add)
@@ -85,7 +91,9 @@ class House:
         return self._take(self.reader.read_live(self.link, self.cursor, NOW, self.memory))
 
     def history(self) -> Batch:
-        return self._take(self.reader.read_history(self.link, self.cursor, NOW, self.memory))
+        batch = self.reader.read_history(self.link, self.cursor, NOW, self.memory)
+        self.reader.rest()
+        return self._take(batch)
 
     def everything(self) -> list[str]:
         """Read until there is nothing; the words of this time."""
@@ -105,7 +113,7 @@ class House:
         self.cursor = json.loads(json.dumps(batch.next_cursor))
         self.memory.change(batch)
         self.batches.append(batch)
-        self.words += [json.loads(raw)["word"] for raw in batch.records]
+        self.words += [str(record[-1]) for record in batch.records]
         return batch
 
 
@@ -129,8 +137,9 @@ def test_it_is_a_remembering_reader(house: House) -> None:
 def test_a_record_is_the_row(house: House) -> None:
     house.writer.execute("INSERT INTO facts VALUES (7, '2026-02-22T12:00:00.5+01:00', NULL, 'a', 'wörd')")
     house.live()
-    (raw,) = house.history().records
-    assert json.loads(raw) == {"id": "7", "at": "2026-02-22T11:00:00.500000+00:00", "word": "wörd", "late": False}
+    (row,) = house.history().records
+    assert row == ("7", datetime(2026, 2, 22, 11, 0, 0, 500_000, UTC), False, "wörd")
+    assert identity(row) == b"7"
 
 
 def test_history_first_then_what_comes(house: House) -> None:
@@ -213,7 +222,7 @@ def test_what_only_the_audit_finds_is_late(house: House) -> None:
     house.audit_next()
     assert house.everything() == ["an hour old"]
     assert house.batches[-1].late == 1
-    assert json.loads(house.batches[-1].records[0])["late"] is True
+    assert house.batches[-1].records[0][2] is True
     house.audit_next()
     assert house.everything() == []
 
@@ -241,6 +250,65 @@ def test_a_window_larger_than_a_page(house: House) -> None:
         assert reader.everything() == []
 
 
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit looks at a 48th of its window at a time, as it comes to in a busy database."""
+    monkeypatch.setattr(postgres_slices, "_FIRST_PART", 48)
+    monkeypatch.setattr(postgres_slices, "_SHORT", 0.0)
+
+
+@pytest.mark.parametrize("table", [FACTS, BY_KIND])
+def test_an_audit_in_parts_finds_what_one_query_finds(house: House, in_parts: None, table: Table) -> None:
+    with closing(another(house, table, page=4)) as reader:
+        reader.everything()
+        for hours in range(24):
+            reader.say(*(f"{hours}h {n}" for n in range(1 + 7 * (hours == 9))), ago=hours * 3600 + 1)
+        reader.say("ahead", ago=-3600)
+        assert sorted(reader.everything()) == ["0h 0", "ahead"]
+        reader.audit_next()
+        reads = len(reader.batches)
+        assert len(reader.everything()) == 23 + 7
+        assert len(reader.batches) - reads > 40
+        assert sum(batch.late for batch in reader.batches) == 30
+        assert len(set(reader.words)) == len(reader.words) == 32
+        reader.audit_next()
+        assert reader.everything() == []
+
+
+def test_what_is_committed_behind_an_audit_in_parts_is_found_by_the_next(house: House, in_parts: None) -> None:
+    with closing(another(house, BY_KIND)) as reader:
+        reader.everything()
+        reader.audit_next()
+        with psycopg.connect(house.server.dsn()) as slow:
+            slow.execute("INSERT INTO facts (at, word) VALUES (now() - interval '20 hours', 'slow')")
+            while reader.cursor["sweep"] is None or datetime.fromisoformat(reader.cursor["sweep"][3]) < (
+                datetime.now(UTC) - timedelta(hours=12)
+            ):
+                assert reader.live().more is True
+            slow.commit()
+        reader.say("behind", ago=18 * 3600)
+        reader.say("before", ago=3 * 3600)
+        assert reader.everything() == ["before"]
+        reader.audit_next()
+        assert sorted(reader.everything()) == ["behind", "slow"]
+        reader.audit_next()
+        assert reader.everything() == []
+
+
+def test_parts_of_the_audit_grow_and_shrink_with_what_they_take() -> None:
+    parts = Slices(timedelta(hours=24))
+    now = datetime(2026, 2, 22, tzinfo=UTC)
+    assert parts.until(now - timedelta(hours=24), now) == now - timedelta(hours=23)
+    for _ in range(10):
+        parts.took(0.001)
+    assert parts.until(now - timedelta(hours=24), now) is None, "a small table is read in one"
+    for _ in range(10):
+        parts.took(1.0)
+    assert parts.length == timedelta(minutes=30)
+    assert parts.until(now - timedelta(minutes=30), now) is None, "the last part has no end"
+    assert parts.until(None, now) is None
+
+
 def test_rows_of_the_same_time_share_pages(house: House) -> None:
     with closing(another(house, page=7)) as reader:
         reader.everything()
@@ -255,6 +323,82 @@ def test_new_values_before_the_time_are_found(house: House) -> None:
         reader.say("z", kind="z")
         reader.say("b", kind="b")
         assert sorted(reader.everything()) == ["b", "z"]
+
+
+def test_history_meets_what_was_emitted_live(house: House) -> None:
+    """The one boundary between them are the ids, for rows older than any of those are not even asked for."""
+    with closing(another(house, history_page=10)) as reader:
+        reader.say(*(f"old {n}" for n in range(15)), ago=1e6)
+        reader.say("infinite")
+        reader.writer.execute("UPDATE facts SET at = 'infinity' WHERE word = 'infinite'")
+        reader.live()
+        reader.say("new", "hours old", ago=3 * 3600)
+        reader.writer.execute("INSERT INTO facts (at, word) VALUES ('infinity', 'for ever')")
+        reader.audit_next()
+        while reader.live().more:
+            pass
+        assert sorted(reader.words) == ["for ever", "hours old", "new"]
+        while reader.batches[-1].history:
+            reader.history()
+        assert sorted(reader.words) == sorted(
+            [*(f"old {n}" for n in range(15)), "infinite", "new", "hours old", "for ever"]
+        )
+        reader.audit_next()
+        assert reader.everything() == []
+
+
+def test_a_page_read_ahead_is_that_of_the_next_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.say(*(f"old {n}" for n in range(35)), ago=1e6)
+    asked: list[str] = []
+    real = HistoryPages._fetch
+
+    def counted(self: HistoryPages, connection: Connection, after: str | None) -> Page:
+        asked.append(threading.current_thread().name)
+        return real(self, connection, after)
+
+    monkeypatch.setattr(HistoryPages, "_fetch", counted)
+    with closing(another(house, history_page=10)) as reader:
+        reader.live()
+        for _ in range(4):
+            reader.history()
+            reader.say("new")
+            reader.live()  # on the same connection, between two pages
+        assert sorted(reader.words) == sorted([*(f"old {n}" for n in range(35)), *["new"] * 4])
+        assert not any(batch.gap for batch in reader.batches), "an older snapshot is not another database"
+        assert reader.cursor["narrow"][0] is not None
+    assert asked == [threading.current_thread().name, *["facts ahead"] * 3]
+
+
+def test_a_page_read_ahead_of_another_connection_or_server_is_read_again(house: House) -> None:
+    house.say(*(f"old {n}" for n in range(35)), ago=1e6)
+    with closing(another(house, history_page=10)) as reader:
+        reader.live()
+        reader.history()
+        house.writer.execute("UPDATE facts SET word = 'changed'")  # what was read ahead has the words of before
+        close(reader.link)
+        reader.link = reader.connect()
+        assert [row[-1] for row in reader.history().records] == ["changed"] * 10
+        reader.cursor["started"] = "another time"
+        house.writer.execute("UPDATE facts SET word = 'again'")
+        assert [row[-1] for row in reader.history().records] == ["again"] * 10
+        assert reader.history().history is False
+        assert len(reader.words) == 35
+
+
+def test_a_connection_that_ends_while_a_page_is_read_ahead_is_told_by_the_next_read(house: House) -> None:
+    house.say(*(f"old {n}" for n in range(25)), ago=1e6)
+    with closing(another(house, history_page=10)) as reader:
+        reader.live()
+        batch = reader.reader.read_history(reader.link, reader.cursor, NOW, reader.memory)
+        reader.reader.rest()
+        reader._take(batch)
+        reader.history()
+        house.writer.execute("SELECT pg_terminate_backend(%s)", (reader.link.info.backend_pid,))
+        with pytest.raises(SourceDown):
+            reader.live()
+        reader.link = reader.connect()
+        assert len(reader.everything()) == 5
+        assert len(set(reader.words)) == 25
 
 
 @pytest.mark.parametrize("when", ["after", "during"])
@@ -292,7 +436,7 @@ def test_a_rewrite_between_snapshot_and_read_is_no_answer(house: House, monkeypa
             times.append(1)
             return stands
 
-        monkeypatch.setattr(postgres_rows, "standing", rewritten_meanwhile)
+        monkeypatch.setattr(postgres_snapshot, "standing", rewritten_meanwhile)
         while reader.batches[-1].history:
             reader.history()
         assert len(times) > 1
@@ -391,7 +535,12 @@ def test_another_hash_key_learns_the_place(house: House) -> None:
 
 def test_who_only_looks_remembers_nothing(house: House) -> None:
     house.say("a")
-    assert len(house.reader.read(house.link, None, NOW).records) == 1
+    batch = house.reader.read(house.link, None, NOW)
+    found = list(batch.records)
+    while batch.more:
+        batch = house.reader.read(house.link, batch.next_cursor, NOW)
+        found += batch.records
+    assert len(found) == 1
 
 
 def test_the_state_holds_no_id(house: House) -> None:
@@ -406,11 +555,11 @@ def test_the_state_holds_no_id(house: House) -> None:
         assert "canary" not in kept
 
 
-def test_a_time_that_is_none_comes_as_it_is(house: House) -> None:
+def test_a_time_that_is_none_comes_without_it(house: House) -> None:
     house.everything()
     house.writer.execute("INSERT INTO facts (at, word) VALUES ('infinity', 'for ever'), ('20000-01-01', 'far')")
     assert sorted(house.everything()) == ["far", "for ever"]
-    assert [json.loads(raw)["at"] for raw in house.batches[-1].records] == ["20000-01-01 00:00:00+00", "infinity"]
+    assert [row[1] for row in house.batches[-1].records] == [None, None]
     assert house.everything() == []
 
 
@@ -437,7 +586,7 @@ def test_history_that_takes_too_long_goes_in_smaller_steps(house: House, monkeyp
     monkeypatch.setattr(Table, "history", slow)
     with pytest.raises(StreamError, match="timeout"):
         house.history()
-    assert house.reader._pages == [2500]
+    assert house.reader._history.limit == 2500
 
 
 def test_no_poll_scans_the_table(house: House) -> None:
@@ -469,8 +618,6 @@ def test_no_poll_scans_the_table(house: House) -> None:
 
 def test_the_runner_stops_a_server_that_stopped_itself(house: House) -> None:
     """A stopped process keeps none of the limits it was given."""
-    from exporters.core.errors import SourceDown
-
     house.everything()
     pid = house.link.info.backend_pid
     house.link.answer_within = 0.5

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from exporters.core.contract import Batch, Effects, Point, RememberingReader, Stream
+from exporters.core.contract import Batch, Effects, Point, Record, RememberingReader, Stream
 from exporters.core.errors import Rejected
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Kind, Metric
@@ -24,6 +24,9 @@ class Memory(dict[bytes, int]):
     def among(self, hashes: Any) -> set[bytes]:
         return {hashed for hashed in hashes if hashed in self}
 
+    def oldest(self) -> int | None:
+        return min(self.values(), default=None)
+
 
 @dataclass
 class Reader:
@@ -34,7 +37,7 @@ class Reader:
     cursor: Any = None
     memory: Memory = field(default_factory=Memory)
     effects: Effects = field(default_factory=Effects)
-    records: list[bytes] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
     gaps: int = 0
     late: int = 0

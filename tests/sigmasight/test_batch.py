@@ -333,16 +333,19 @@ def test_no_text_gets_through(house: House, tmp_path: Path) -> None:
         assert token not in everything
 
 
-@pytest.mark.parametrize("broken", [b"{", b"[]", b'{"at":"x"}'])
-def test_what_is_no_row_is_rejected(broken: bytes) -> None:
+@pytest.mark.parametrize(
+    "broken", [(), ("6f1c", "x", False), ("6f1c", None, False, "completed", 1.0, 1, 1, 0, "{}", "{}")]
+)
+def test_what_is_no_row_is_rejected(broken: tuple[Any, ...]) -> None:
     with pytest.raises(Rejected):
         parse_batch_run(broken)
 
 
 def test_a_row_as_the_contract_has_it() -> None:
-    row = {
+    row: dict[str, Any] = {
         "id": "6f1c",
-        "at": "2026-01-12T23:30:04.100000+00:00",
+        "at": datetime(2026, 1, 12, 23, 30, 4, 100_000, tzinfo=UTC),
+        "late": False,
         "status": "completed",
         "seconds": 212.4,
         "total": 402,
@@ -350,16 +353,15 @@ def test_a_row_as_the_contract_has_it() -> None:
         "failed": 2,
         "phases": '{"phase_0_daily_valuations": 21.2, "phase_2_fundamentals": 0, "total_duration": 212}',
         "facts": '{"trigger": "v2_cron", "calc_date": "2026-01-12", "with_errors": true, "crashed": false}',
-        "late": False,
     }
-    run = parse_batch_run(json.dumps(row).encode())
+    run = parse_batch_run(tuple(row.values()))
     assert run.phases == {"phase_0_daily_valuations": 21.2, "phase_2_fundamentals": 0.0}
     assert (run.trigger, run.status, run.market_date) == ("v2_cron", "completed", date(2026, 1, 12))
     assert run.end == datetime(2026, 1, 12, 23, 33, 36, 500_000, tzinfo=UTC)
     for changes in ({"seconds": "long"}, {"total": None}, {"status": 3}, {"facts": "[]"}, {"phases": None}):
         with pytest.raises(Rejected):
-            parse_batch_run(json.dumps({**row, **changes}).encode())
-    odd = parse_batch_run(json.dumps({**row, "seconds": -1, "failed": -2, "phases": "", "total": 0}).encode())
+            parse_batch_run(tuple({**row, **changes}.values()))
+    odd = parse_batch_run(tuple({**row, "seconds": -1, "failed": -2, "phases": "", "total": 0}.values()))
     assert odd.odd == ("completed_at", "phase_durations", "failed_jobs")
     assert (odd.seconds, odd.failed) == (None, 0)
 
@@ -369,7 +371,9 @@ def remembered(*runs: tuple[str, str, str]) -> dict[str, Any]:
     state = initial()
     for trigger, status, end in runs:
         row = {
-            "at": (at(end) - timedelta(minutes=1)).isoformat(),
+            "id": "6f1c",
+            "at": at(end) - timedelta(minutes=1),
+            "late": False,
             "status": status,
             "seconds": 60,
             "total": 1,
@@ -378,7 +382,7 @@ def remembered(*runs: tuple[str, str, str]) -> dict[str, Any]:
             "phases": '{"phase_3_factors": 30}',
             "facts": json.dumps({"trigger": trigger, "calc_date": end[:10]}),
         }
-        state, _ = fold_batch_run(state, parse_batch_run(json.dumps(row).encode()))
+        state, _ = fold_batch_run(state, parse_batch_run(tuple(row.values())))
     return json.loads(json.dumps(state))  # type: ignore[no-any-return]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,10 +21,11 @@ from exporters.sigmasight.fold_activity import FoldActivity
 from exporters.sigmasight.fold_ai_requests import FoldAiRequest
 
 IDS = Pseudonyms(b"a hash key of our own making, 32+")
-AT = "2026-01-12T09:15:02.118734+00:00"
+AT = datetime(2026, 1, 12, 9, 15, 2, 118734, tzinfo=UTC)
 REQUEST: dict[str, Any] = {
     "id": "6f1c27d0-6c2e-4b7a-9d57-0a8f5a3d9b11",
     "at": AT,
+    "late": False,
     "user": "71aa0c52-0f0e-4a55-8a3c-0d9f7be1a001",
     "model": "gpt-5-mini",
     "error_type": None,
@@ -36,24 +36,28 @@ REQUEST: dict[str, Any] = {
     "total_tokens": None,
     "tool_calls_count": 1,
     "tools": '[{"id": "call_1", "name": "get_company_profile"}]',
-    "late": False,
 }
 ACTIVITY: dict[str, Any] = {
     "id": "6f1c27d0-6c2e-4b7a-9d57-0a8f5a3d9b11",
     "at": AT,
+    "late": False,
     "user": None,
     "event_type": "onboarding.portfolio_error",
     "error_code": "CSVValidationError",
-    "late": False,
 }
 
 
+def row(values: dict[str, Any]) -> tuple[Any, ...]:
+    """The record of a row of these columns."""
+    return tuple(values.values())
+
+
 def request(**changes: Any) -> AiRequest:
-    return parse_ai_request(json.dumps(REQUEST | changes).encode())
+    return parse_ai_request(row(REQUEST | changes))
 
 
 def activity(**changes: Any) -> Activity:
-    return parse_activity(json.dumps(ACTIVITY | changes).encode())
+    return parse_activity(row(ACTIVITY | changes))
 
 
 def folded(**changes: Any) -> Effects:
@@ -227,9 +231,8 @@ def test_an_event_nobody_knows_is_other() -> None:
     [
         ({"at": None}, "bad_time"),
         ({"at": "infinity"}, "bad_time"),
-        ({"at": "2026-01-12T09:15:02"}, "bad_time"),
-        ({"at": "1969-12-31T23:59:59+00:00"}, "bad_time"),
-        ({"at": "2200-01-01T00:00:00+00:00"}, "bad_time"),
+        ({"at": datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)}, "bad_time"),
+        ({"at": datetime(2200, 1, 1, tzinfo=UTC)}, "bad_time"),
         ({"model": None}, "wrong_type"),
         ({"total_latency_ms": "4"}, "wrong_type"),
         ({"total_latency_ms": True}, "wrong_type"),
@@ -243,11 +246,10 @@ def test_a_row_that_cannot_be_is_refused(changes: dict[str, Any], reason: str) -
     assert refused.value.reason == reason
 
 
-@pytest.mark.parametrize("column", [column for column in REQUEST if column not in {"id", "at", "late", "tools"}])
-def test_a_column_that_is_missing_is_refused(column: str) -> None:
-    row = {key: value for key, value in REQUEST.items() if key != column}
-    with pytest.raises(Rejected, match=f"missing_field: {column}"):
-        parse_ai_request(json.dumps(row).encode())
+def test_a_row_of_other_columns_is_refused() -> None:
+    for record in (row(REQUEST)[:-1], (*row(REQUEST), 1), ()):
+        with pytest.raises(Rejected, match="wrong_type"):
+            parse_ai_request(record)
 
 
 json_values = st.recursive(
@@ -257,21 +259,14 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40)
-@given(st.dictionaries(st.sampled_from([*REQUEST, *ACTIVITY, "recorded"]), json_values) | json_values)
-def test_anything_is_an_event_or_refused(value: Any) -> None:
-    whole = value | {"at": AT} if isinstance(value, dict) else value
-    for row in (value, whole, REQUEST | value if isinstance(value, dict) else value):
-        for parse in (parse_ai_request, parse_activity, parse_answer):
+@settings(max_examples=60)
+@given(st.lists(json_values, min_size=10, max_size=10))
+def test_anything_is_an_event_or_refused(values: list[Any]) -> None:
+    for parse, known in ((parse_ai_request, REQUEST), (parse_activity, ACTIVITY), (parse_answer, {"recorded": "no"})):
+        whole = ["key", AT, False, *values[: len(known) - 3 if len(known) > 1 else 1]]
+        for record in (whole, values[: len(whole)]):
             try:
-                event = parse(json.dumps(row).encode())
+                event = parse(tuple(record))
             except Rejected:
                 continue
             assert event.at.utcoffset() is not None
-
-
-@given(st.binary(max_size=50))
-def test_bytes_that_are_no_row_are_refused(raw: bytes) -> None:
-    for parse in (parse_ai_request, parse_activity, parse_answer):
-        with pytest.raises(Rejected):
-            parse(raw)

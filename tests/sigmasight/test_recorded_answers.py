@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -52,7 +51,7 @@ class Chat:
         return {labels[0]: int(number) for labels, number in self.reader.counted(metrics.AI_MESSAGES).items()}
 
     def ids(self) -> list[str]:
-        return [json.loads(raw)["id"] for raw in self.reader.records]
+        return [str(row[0]) for row in self.reader.records]
 
     @property
     def waiting(self) -> int:

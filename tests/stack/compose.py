@@ -17,7 +17,7 @@ ONCE = frozenset({"layout", "influxdb-setup"})
 
 DEMO = frozenset({"redis", "postgres", "her", "mail"})
 
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Z_]+)(?:(?P<sign>:-)(?P<otherwise>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Z_]+)(?:(?P<sign>:-)(?P<otherwise>(?:[^{}]|\$\{[^{}]*\})*))?\}")
 
 
 def text(name: str) -> str:
@@ -37,8 +37,17 @@ def services(name: str = FILES[0], environment: Mapping[str, str] | None = None)
 
 def variables(name: str) -> dict[str, str | None]:
     """The variables a file uses -> their default; None where there is none."""
-    found = _VARIABLE.finditer(text(name))
-    return {match["name"]: match["otherwise"] if match["sign"] else None for match in found if match["name"]}
+    return _variables(text(name))
+
+
+def _variables(content: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for match in _VARIABLE.finditer(content):
+        if match["name"]:
+            # A default may be made of other variables.
+            found |= _variables(match["otherwise"] or "")
+            found[match["name"]] = match["otherwise"] if match["sign"] else None
+    return found
 
 
 def secret_names(service: Mapping[str, Any]) -> set[str]:
@@ -70,4 +79,4 @@ def _fill(value: Any, environment: Mapping[str, str]) -> Any:
 def _one(found: re.Match[str], environment: Mapping[str, str]) -> str:
     if not found["name"]:
         return "$"
-    return environment.get(found["name"]) or found["otherwise"] or ""
+    return environment.get(found["name"]) or str(_fill(found["otherwise"] or "", environment))

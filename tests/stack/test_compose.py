@@ -83,6 +83,33 @@ def test_a_published_port_can_be_opened_by_configuration() -> None:
     assert opened["grafana"]["ports"] == ["0.0.0.0:443:3000"]
 
 
+@pytest.mark.parametrize(
+    ("given", "grafana", "prometheus"),
+    [
+        ({}, "http://localhost:3002/", "http://localhost:9090"),
+        (
+            {"PUBLIC_HOST": "o.example.org", "GRAFANA_PORT": "80"},
+            "http://o.example.org:80/",
+            "http://o.example.org:9090",
+        ),
+        (
+            {"PUBLIC_HOST": "o.example.org", "GRAFANA_ROOT_URL": "https://proxy/g/"},
+            "https://proxy/g/",
+            "http://o.example.org:9090",
+        ),
+    ],
+)
+def test_one_name_reaches_every_link(given: dict[str, str], grafana: str, prometheus: str) -> None:
+    made = services(environment=given)
+    assert made["grafana"]["environment"]["GF_SERVER_ROOT_URL"] == grafana
+    assert made["layout"]["environment"]["STACK_GRAFANA"] == grafana
+    assert f"--web.external-url={prometheus}" in made["prometheus"]["command"]
+    assert f"--web.external-url={prometheus.replace('9090', '9093')}" in made["alertmanager"]["command"]
+    assert services("docker-compose.tls.yml", {"PUBLIC_HOST": "o"})["layout"]["environment"]["STACK_GRAFANA"] == (
+        "https://o:3002/"
+    )
+
+
 def test_no_two_services_publish_one_port() -> None:
     published = [port.rsplit(":", 1)[0] for service in SERVICES.values() for port in service.get("ports", ())]
     assert sorted(published) == sorted(set(published))
@@ -151,6 +178,8 @@ def test_only_the_restricted_grafana_can_read_texts() -> None:
     holders = {name for name, service in SERVICES.items() if "influxdb-text-token" in mounts(service).values()}
     assert holders == {"grafana-restricted", "influxdb-setup"}
     assert SERVICES["grafana-restricted"]["profiles"] == ["restricted"]
+    readers = {name for name, service in SERVICES.items() if "her_postgres_text_password" in secret_names(service)}
+    assert readers - DEMO == {"grafana-restricted"}, "and not the exporter"
     main, restricted = SERVICES["grafana"], SERVICES["grafana-restricted"]
     assert mounts(main)["/var/lib/grafana"] != mounts(restricted)["/var/lib/grafana"]
     assert not secret_names(main) & secret_names(restricted)

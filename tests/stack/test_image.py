@@ -100,7 +100,13 @@ def written_down() -> dict[str, str]:
 
 def needed() -> Iterator[Requirement]:
     project = tomllib.loads(text("pyproject.toml"))["project"]
-    yield from map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["demo"]])
+    yield from map(
+        Requirement,
+        [
+            *project["dependencies"],
+            *(line for extra in ("demo", "sms") for line in project["optional-dependencies"][extra]),
+        ],
+    )
 
 
 def test_every_dependency_is_written_down_in_a_version_that_will_do() -> None:

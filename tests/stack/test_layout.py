@@ -143,6 +143,24 @@ def test_alerts_link_to_where_people_reach_grafana(checkout: Checkout, place: st
         assert checkout.document(file) == {"dashboard": expected}
 
 
+def test_a_runbook_is_linked_where_people_can_read_it(checkout: Checkout) -> None:
+    file = "prometheus/rules/her.yml"
+    (checkout.folder / file).write_text("runbook_url: docs/runbooks.md#hersilent\n")
+    checkout.lay_out()
+    assert checkout.document(file) == {"runbook_url": "docs/runbooks.md#hersilent"}
+    checkout.lay_out(environment={"STACK_RUNBOOKS": "https://git.example.org/o/docs/runbooks.md"})
+    assert checkout.document(file) == {"runbook_url": "https://git.example.org/o/docs/runbooks.md#hersilent"}
+
+
+@pytest.mark.parametrize("setting", ["STACK_GRAFANA", "STACK_RUNBOOKS"])
+@pytest.mark.parametrize("address", ["observatory.example.org", "https://o.example.org/ #x", "javascript:alert(1)"])
+def test_an_address_that_is_none_is_refused(checkout: Checkout, setting: str, address: str) -> None:
+    told = checkout.lay_out(environment={setting: address}, check=False)
+    assert told.returncode == 2
+    assert f"{setting}={address}: an address like https://" in told.stderr
+    assert not checkout.out.exists()
+
+
 @pytest.mark.parametrize("seconds", [0.5, 5, 15, 60])
 @pytest.mark.parametrize("tls", ["", "/run/secrets/tls_ca"])
 def test_promtool_accepts_it(checkout: Checkout, seconds: float, tls: str) -> None:
@@ -271,3 +289,85 @@ def test_it_lays_out_the_repository_itself(tmp_path: Path) -> None:
     for rules in (ROOT / "prometheus/rules").glob("*.yml"):
         for link in re.findall(r"(?m)^ +dashboard: (.*)$", rules.read_text()):
             assert link.strip("'\"").startswith("http://localhost:3002/"), link
+
+
+READER = "{user: reader, password_file: /run/secrets/her_postgres_text_password, sslmode: disable}"
+MEMORIES = f"""
+systems:
+  her:
+    - {{deployment: home, redis: {{host: a}}, postgres: {{host: 192.0.2.7, memory_text: {READER}}}}}
+    - deployment: office
+      redis: {{host: b}}
+      postgres: {{host: "2001:db8::7", port: 5433, dbname: m, memory_text: {READER}}}
+    - {{deployment: quiet, redis: {{host: c}}, postgres: {{host: c}}}}
+"""
+SOURCE = "provisioning/datasources/memories-text.yml"
+
+
+def with_a_memory_page(checkout: Checkout) -> Checkout:
+    page = write_page(checkout.folder, "restricted", "her", "memories")
+    panels = [{"type": "table", "datasource": {"type": "postgres", "uid": "${database}"}}]
+    page.write_text(json.dumps({**json.loads(page.read_text()), "tags": ["her", "reads-postgres"], "panels": panels}))
+    return checkout
+
+
+def test_memories_are_read_by_the_restricted_grafana_only(checkout: Checkout) -> None:
+    with_a_memory_page(checkout).lay_out(config=MEMORIES)
+    restricted = checkout.document(f"grafana-restricted/{SOURCE}")
+    found = {source["name"]: source for source in restricted["datasources"]}
+    assert set(found) == {"HER memories: home", "HER memories: office"}
+    assert [source["name"] for source in restricted["deleteDatasources"]] == ["HER memories: quiet"]
+    office = found["HER memories: office"]
+    assert (office["uid"], office["url"], office["user"]) == ("her-memories-office", "[2001:db8::7]:5433", "reader")
+    assert (office["jsonData"]["database"], office["jsonData"]["sslmode"]) == ("m", "disable")
+    assert office["secureJsonData"] == {"password": "$__file{/run/secrets/her_postgres_text_password}"}
+    assert "dashboards/restricted/her/memories.json" in checkout.files("grafana-restricted")
+    # The main one forgets what it may have had.
+    main = checkout.document(f"grafana/{SOURCE}")
+    assert main["datasources"] == []
+    assert len(main["deleteDatasources"]) == 3
+    assert not [name for name in checkout.files("grafana") if "memories.json" in name]
+
+
+def test_together_the_main_grafana_reads_memories_too(checkout: Checkout) -> None:
+    with_a_memory_page(checkout).lay_out("--text", "together", config=MEMORIES)
+    assert len(checkout.document(f"grafana/{SOURCE}")["datasources"]) == 2
+    assert "dashboards/restricted/her/memories.json" in checkout.files("grafana")
+
+
+@pytest.mark.parametrize(
+    "config", [CONFIG, "systems: {her: [{redis: {host: a}, postgres: {host: a}}]}\n"], ids=["no database", "no reader"]
+)
+def test_memories_are_nobodys_until_an_account_is_named(checkout: Checkout, config: str) -> None:
+    with_a_memory_page(checkout).lay_out("--text", "together", config=config)
+    for grafana in ("grafana", "grafana-restricted"):
+        assert not [name for name in checkout.files(grafana) if "memories.json" in name]
+        if SOURCE in checkout.files(grafana):
+            assert checkout.document(f"{grafana}/{SOURCE}")["datasources"] == []
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"),
+    [
+        ("{password_file: /p}", "user is missing"),
+        ("{user: r}", "password_file is missing"),
+        ("{user: r, password_file: /p, sslmode: prefer}", "not 'prefer'"),
+        ("{user: r, password_file: /p, sslmode: verify-full}", "ca_file is missing"),
+        ("{user: $HOME, password_file: /p}", "user is missing, or cannot be written"),
+    ],
+)
+def test_a_reader_that_grafana_could_not_use_is_refused(checkout: Checkout, reader: str, words: str) -> None:
+    config = f"systems: {{her: [{{redis: {{host: a}}, postgres: {{host: a, memory_text: {reader}}}}}]}}\n"
+    run = checkout.lay_out(config=config, check=False)
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert not checkout.out.exists()
+
+
+def test_deployments_with_long_names_stay_apart(checkout: Checkout) -> None:
+    names = ["a" * 62 + last for last in "bc"]
+    entries = [f"{{deployment: {n}, redis: {{host: a}}, postgres: {{host: a, memory_text: {READER}}}}}" for n in names]
+    checkout.lay_out(config=f"systems: {{her: [{', '.join(entries)}]}}\n")
+    uids = {source["uid"] for source in checkout.document(f"grafana-restricted/{SOURCE}")["datasources"]}
+    assert len(uids) == 2
+    assert max(map(len, uids)) <= 40

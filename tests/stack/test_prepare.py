@@ -21,6 +21,7 @@ PREPARE = [sys.executable, str(ROOT / "scripts" / "prepare.py")]
 WORDS = (
     *("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "SMTP_PASSWORD"),
     *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD", "MEMORY_COLLECTION_NAME"),
+    *("POSTGRES_TEXT_USER", "POSTGRES_TEXT_PASSWORD"),
 )
 PASSWORD = "p#w $x'y\"z\\"
 
@@ -90,8 +91,9 @@ def test_two_runs_at_once_agree(tmp_path: Path) -> None:
 
 def test_nothing_it_prints_is_a_secret(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\n"
+        "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\nSMS_URLS=sms-canary\n"
         "POSTGRES_HOST=her.example.org\nPOSTGRES_PASSWORD=postgres-canary\n"
+        "POSTGRES_TEXT_PASSWORD=text-canary\n"
     )
     run = prepare(tmp_path)
     for name, secret in contents(tmp_path).items():
@@ -200,6 +202,16 @@ def test_the_exporter_can_use_what_it_says_of_postgresql(
     assert (postgres.host, postgres.port, postgres.dbname, postgres.user) == ("192.0.2.8", port, "memory", user)
     assert postgres.memory_table == memory_table
     assert postgres.secret() == account.get("POSTGRES_PASSWORD")
+
+
+def test_who_reads_memories_has_an_account_that_the_exporter_does_not_open(tmp_path: Path) -> None:
+    given = {"POSTGRES_TEXT_USER": "reader", "POSTGRES_TEXT_PASSWORD": PASSWORD}
+    prepare(tmp_path, REDIS_HOST="h", POSTGRES_HOST="h", POSTGRES_USER="observer", **given)
+    assert contents(tmp_path)["her_postgres_text_password"] == PASSWORD
+    made = (tmp_path / "observatory.yml").read_text()
+    (tmp_path / "secrets" / "her_postgres_text_password").unlink()
+    postgres = usable(tmp_path, made).systems["her"][0].postgres
+    assert (postgres.user, postgres.memory_text.user, postgres.memory_text.sslmode) == ("observer", "reader", "require")
 
 
 def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pytest
@@ -24,18 +25,25 @@ T = TypeVar("T")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _WINDOW = re.compile(r"\[(\d+(?:ms|s|m|h|d))\]")
-_AGE = re.compile(r"> 300\b")
-"""The only threshold in the rules that is a time."""
+_AGE = re.compile(r"([<>]) (180|300|600)\b")
+"""The thresholds in the rules that are times."""
 
 
 @contextmanager
 def alerting(
-    folder: Path, exporter: Exporter, sink: MailSink, *, waits: float = 1, windows: float = 1
+    folder: Path,
+    exporter: Exporter,
+    sink: MailSink,
+    *,
+    waits: float = 1,
+    windows: float = 1,
+    links: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Prometheus, Alertmanager]]:
     """Both servers, watching the exporter and mailing to the sink.
 
     waits: divides how long an alert must hold before it fires. windows: divides the ranges in its expression and its
-    threshold of age. Alertmanager waits a second where it waits half a minute or more.
+    thresholds of age. links: grafana, runbooks, as scripts/layout.py takes them. Alertmanager waits a second where it
+    waits half a minute or more.
     """
     stack = folder / "stack"
     prometheus_port, alertmanager_port = free_port(), free_port()
@@ -46,6 +54,7 @@ def alerting(
         exporters=f"127.0.0.1:{exporter.port}",
         prometheus=f"127.0.0.1:{prometheus_port}",
         alertmanager=f"127.0.0.1:{alertmanager_port}",
+        **links,
     )
     for rules in (stack / "prometheus" / "rules").glob("*.yml"):
         rules.write_text(yaml.safe_dump(_quicker(yaml.safe_load(rules.read_text()), waits, windows)))
@@ -67,7 +76,7 @@ def _quicker(rules: dict[str, Any], waits: float, windows: float) -> dict[str, A
                 continue
             rule["for"] = _divided(rule["for"], waits)
             expr = _WINDOW.sub(lambda found: f"[{_divided(found[1], windows)}]", rule["expr"])
-            rule["expr"] = _AGE.sub(f"> {300 / windows:g}", expr)
+            rule["expr"] = _AGE.sub(lambda found: f"{found[1]} {int(found[2]) / windows:g}", expr)
     return rules
 
 

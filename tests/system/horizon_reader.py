@@ -32,10 +32,9 @@ from exporters.core.outbox import Outbox
 from exporters.core.runtime import Runtime, utcnow
 from exporters.core.series import SeriesStore
 from exporters.core.stream_worker import StreamWorker
-from exporters.her.record import load
 from exporters.readers.postgres_client import Connection, close, connect
 from exporters.readers.postgres_rows import PostgresRows
-from exporters.readers.postgres_table import Table
+from exporters.readers.postgres_table import Row, Table
 
 KIND = closed("kind", "Kind of row.", "a", "b", "c")
 ROWS = counter("facts_rows_total", "Rows.", (KIND,))
@@ -61,9 +60,9 @@ class Fact:
     number: int
 
 
-def parse(raw: bytes) -> Fact:
-    fields = load(raw)
-    return Fact(fields.at("at"), fields.need_name("kind"), fields.need_integer("number"))
+def parse(row: Row) -> Fact:
+    _, at, _, kind, number = row
+    return Fact(at, kind, number)
 
 
 def fold(state: None, fact: Fact) -> tuple[None, Effects]:

@@ -46,7 +46,8 @@ def test_a_broken_her_is_mailed_and_its_cure_too(redis_server: Redis, smtp_sink:
     canaries: dict[str, str] = {}
     dead_for_ten_minutes(redis_server, canaries)
     exporter = Exporter(tmp_path / "exporter", redis_server)
-    with exporter, alerting(tmp_path, exporter, smtp_sink, waits=60):
+    links = {"grafana": "https://observatory.example.org:3002/", "runbooks": "https://git.example.org/docs/runbooks.md"}
+    with exporter, alerting(tmp_path, exporter, smtp_sink, waits=60, links=links):
         (silent,) = until(lambda: about(smtp_sink, "firing", "HerSilent"), "a mail that HER is silent")
         (failed,) = until(lambda: about(smtp_sink, "firing", "HerMcpServerFailed"), "a mail about the MCP server")
         assert silent["Subject"] == (
@@ -63,8 +64,11 @@ def test_a_broken_her_is_mailed_and_its_cure_too(redis_server: Redis, smtp_sink:
     told = text_of(silent)
     assert "severity = critical" in told
     assert "wrote no heartbeat for more than five minutes" in told
-    assert "docs/runbooks.md#hersilent" in told
-    assert "/d/her-overview?var-deployment=default" in told
+    assert "first_steps = Look: HER / Overview" in told
+    assert "Do: restart HER if the process is gone or stuck." in told
+    assert "runbook_url = https://git.example.org/docs/runbooks.md#hersilent" in told
+    assert "dashboard = https://observatory.example.org:3002/d/her-overview?var-deployment=default" in told
+    assert "localhost:3002" not in silent.as_string()
     assert len(canaries) > 15
     everything = "\n".join(mail.as_string() + text_of(mail) for mail in smtp_sink.mails())
     assert leaked(canaries, everything) == set()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,7 @@ from exporters.her.simulate import Her
 from exporters.her.simulate_debugger import DebuggerServer
 from exporters.her.simulate_life import DECK, TROUBLES_PER_DECK, stories
 from exporters.her.simulate_memory import Tables
+from exporters.her.simulate_ports import ApiServer, Fault, LivenessServer
 from exporters.her.simulate_sql import KINDS, SqlTwin
 from exporters.her.simulate_start import Breakage
 from exporters.her.simulate_wire import DECISIONS
@@ -31,6 +33,7 @@ EXAMPLE: dict[str, Any] = {
     "redis": {"host": "127.0.0.1"},
     "postgres": {"host": "127.0.0.1", "user": "observer"},
     "workflow": {"url": "ws://127.0.0.1:8081/ws/workflow"},
+    "http": {"liveness": "http://127.0.0.1:8000", "debugger": "http://127.0.0.1:8081", "api": "http://127.0.0.1:8082"},
     "text": ALL_TEXT,
 }
 """One deployment as observatory.yml has it, everything switched on; nobody connects to it."""
@@ -110,6 +113,7 @@ NEVER: Mapping[tuple[str, str], Mapping[str, str]] = {
         ("input", "intent_classifier", "llm", "memory_lookup", "tool_selector"),
         "HER reports errors of its answer and of its tools",
     ),
+    ("her_postgres_connections", "state"): {"hidden": "the account of this life is told everything"},
     ("gen_ai_client_operation_duration_seconds", "gen_ai_operation_name"): dict.fromkeys(
         ("text_completion", "generate_content", "embeddings", "execute_tool", "invoke_agent"), "HER only chats"
     ),
@@ -125,10 +129,19 @@ OTHERS: Mapping[tuple[str, str], str] = {
 class HerLife:
     """One HER in one Redis and one PostgreSQL."""
 
-    def __init__(self, client: redis.Redis, port: int, database: Postgres, debugger: DebuggerServer) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        port: int,
+        database: Postgres,
+        debugger: DebuggerServer,
+        ports: tuple[LivenessServer, ApiServer],
+    ) -> None:
         self._clock = Clock()
         self._her = Her(client, seed=SEED, clock=self._clock)
         self._her.told = debugger.tell
+        self._ports = ports
+        self._client, self._port = client, port
         self.connection = psycopg.connect(database.dsn(), autocommit=True)
         self.connection.execute(CLOCK)
         self._tables = Tables(self.connection, seed=SEED, clock=self._clock, world=self._her.world)
@@ -145,6 +158,12 @@ class HerLife:
                 "password_file": database.password_file,
             },
             "workflow": {"url": f"ws://127.0.0.1:{debugger.port}/ws/workflow"},
+            "http": {
+                "liveness": f"http://127.0.0.1:{ports[0].port}",
+                "debugger": f"http://127.0.0.1:{debugger.port}",
+                "api": f"http://127.0.0.1:{ports[1].port}",
+                "timeout_seconds": 0.5,
+            },
             "text": ALL_TEXT,
         }
 
@@ -167,11 +186,18 @@ class HerLife:
         her.pen.twin = self._twin
         yield
         self._tables.older_memory()
-        for breakage in BREAKAGES:
+        faults: tuple[Fault, ...] = ("failing", "foreign", "silent")
+        api = self._ports[1]
+        for number, breakage in enumerate(BREAKAGES):
             self._clock.forward(60)
             her.startup(breakage)
+            api.fault = faults[number] if number < len(faults) else ""
+            if number == len(faults):
+                api.stop()
             yield
+        api.start()
         self._remember()
+        self._redis_in_trouble()
         yield
         yield from self._stories()
         self._copies_differ()
@@ -194,6 +220,25 @@ class HerLife:
         self._tables.hybrid_memory()
         self._clock.forward(QUIET_SECONDS)
         yield
+
+    def _redis_in_trouble(self) -> None:
+        """Its memory is full, a key expires, and it has as many connections as it accepts."""
+        ask: Callable[..., Any] = self._client.execute_command
+        ask("CONFIG", "SET", "maxmemory-policy", "volatile-ttl", "maxmemory-samples", 64)
+        junk = [f"junk:{number}" for number in range(64)]
+        for name in junk:
+            ask("SET", name, "x" * 16384, "EX", 600)
+        ask("CONFIG", "SET", "maxmemory", ask("INFO", "memory")["used_memory"] - 65536)
+        ask("SET", "junk:short", "x", "PX", 1)
+        ask("CONFIG", "SET", "maxmemory", "256mb", "maxmemory-policy", "noeviction")
+        while ask("EXISTS", "junk:short"):
+            pass
+        ask("DEL", *junk)
+        allowed = ask("INFO", "clients")["maxclients"]
+        ask("CONFIG", "SET", "maxclients", 1)
+        with socket.create_connection(("127.0.0.1", self._port)) as refused:
+            assert refused.recv(100).startswith(b"-ERR max number of clients")
+        ask("CONFIG", "SET", "maxclients", allowed)
 
     def _remember(self) -> None:
         """What today's build keeps in its tables, in every form it can have."""
@@ -254,15 +299,23 @@ def living(folder: Path) -> Iterator[HerLife]:
     """A real Redis and a real PostgreSQL with a HER in them."""
     quick = {"fsync": "off", "synchronous_commit": "off"}
     with (
-        Redis(folder / "redis", free_port()) as server,
+        Redis(
+            folder / "redis", free_port(), appendonly=True, options={"maxmemory": "256mb", "appendfsync": "no"}
+        ) as server,
         Postgres(folder / "postgres", free_port(), password_file=folder / "password", settings=quick) as database,
     ):
-        client = redis.Redis(port=server.port)
+        client, waiting = redis.Redis(port=server.port), socket.create_connection(("127.0.0.1", server.port))
+        waiting.sendall(b"BLPOP what:nobody:pushes 0\r\n")
         debugger = DebuggerServer().start()
+        ports = (LivenessServer().start(), ApiServer(free=debugger.free).start())
         try:
-            life = HerLife(client, server.port, database, debugger)
-            with life.connection:
+            life = HerLife(client, server.port, database, debugger, ports)
+            with life.connection, psycopg.connect(database.dsn()) as idle:
+                idle.execute("SELECT 1")
                 yield life
         finally:
+            for port in ports:
+                port.stop()
             debugger.stop()
+            waiting.close()
             client.close()
