@@ -36,7 +36,7 @@ class Reading:
         self.cursor = json.loads(json.dumps(batch.next_cursor))
         self.gaps += batch.gap
         self.batches += 1
-        return [record.decode() for record in batch.records], batch.more
+        return [record.decode() for record in batch.records if isinstance(record, bytes)], batch.more
 
     def read(self) -> list[str]:
         lines, more = self.step()
