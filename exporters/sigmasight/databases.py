@@ -13,7 +13,7 @@ from exporters.core.prices import PriceTable
 from exporters.core.pseudonym import Pseudonyms
 from exporters.readers import postgres_client
 from exporters.readers.postgres_settings import PostgresSettings
-from exporters.sigmasight import knowledge_view, metrics, streams_core
+from exporters.sigmasight import batch_stream, knowledge_view, metrics, probes_system, streams_core
 from exporters.sigmasight.settings import SigmaSightSettings
 
 SYSTEM_NAME = "sigmasight"
@@ -34,7 +34,9 @@ def core_source(
             streams_core.ai_requests(settings, hash_key, ids, prices),
             streams_core.ai_messages(settings, hash_key),
             streams_core.activity(settings, hash_key, ids),
+            batch_stream.batch_runs(settings.interval, hash_key),
         ),
+        probes=probes_system.core_probes(settings.interval),
     )
 
 
@@ -54,6 +56,7 @@ def ai_source(settings: SigmaSightSettings) -> Source[postgres_client.Connection
                 collect=knowledge_view.collect,
                 feeds=(metrics.KNOWLEDGE_DOCUMENTS, metrics.MEMORIES),
             ),
+            *probes_system.ai_probes(settings.interval),
         ),
     )
 

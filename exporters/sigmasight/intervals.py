@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from exporters.sigmasight import probes_intervals
+
 CORE: Mapping[str, float] = MappingProxyType({"ai_requests": 15.0, "ai_messages": 30.0, "activity": 15.0})
-"""Streams of the source `core`."""
+"""Streams of the source `core` whose rows are only added."""
 
 AI: Mapping[str, float] = MappingProxyType({"knowledge": 60.0})
 """Probes of the source `ai`."""
 
-INTERVALS: Mapping[str, float] = MappingProxyType({**CORE, **AI})
+INTERVALS: Mapping[str, float] = MappingProxyType({**CORE, **AI, **probes_intervals.INTERVALS})

@@ -9,6 +9,7 @@ from exporters.core import llm
 from exporters.core.measurement import Field, Measurement
 from exporters.core.metric import Metric, counter, gauge
 from exporters.sigmasight import labels as lb
+from exporters.sigmasight import probes_metrics
 
 # ai_request_metrics -- stream `ai_requests`; it also feeds the shared GenAI families
 
@@ -82,6 +83,7 @@ METRICS: tuple[Metric, ...] = (
     AI_MESSAGES,
     ACTIVITY_EVENTS, ACTIVITY_ERRORS,
     KNOWLEDGE_DOCUMENTS, MEMORIES,
+    *probes_metrics.METRICS,
 )  # fmt: skip
 
 SHARED: tuple[Metric, ...] = (llm.OPERATION_DURATION, llm.FIRST_CHUNK, llm.TOKEN_USAGE)
@@ -122,4 +124,4 @@ ACTIVITY_POINT = Measurement(
     ),
 )  # fmt: skip
 
-MEASUREMENTS: tuple[Measurement, ...] = (AI_REQUEST_POINT, AI_TOOL_POINT, ACTIVITY_POINT)
+MEASUREMENTS: tuple[Measurement, ...] = (AI_REQUEST_POINT, AI_TOOL_POINT, ACTIVITY_POINT, *probes_metrics.MEASUREMENTS)

@@ -6,11 +6,13 @@
           core: {host: db.example, dbname: sigmasight, user: observer, password_file: secrets/sigmasight_core}
           ai: {host: ai.example, dbname: sigmasight_ai, user: observer, password_file: secrets/sigmasight_ai}
           prices_file: prices.yml
+          backend: {url: "http://sigmasight.example:8000"}
+          log: {path: /var/log/sigmasight/app.log}
 
 Without `ai` both are one database, as SigmaSight itself has it. Without a configuration file SigmaSight's own variables
 suffice: DATABASE_URL, and AI_DATABASE_URL where there are two, as its back end writes them (`postgresql+asyncpg://…`),
 but with an account that can only read. A password may stand in a file of its own instead: DATABASE_PASSWORD_FILE,
-AI_DATABASE_PASSWORD_FILE. SIGMASIGHT_PRICES_FILE names the price table.
+AI_DATABASE_PASSWORD_FILE. SIGMASIGHT_PRICES_FILE names the price table, SIGMASIGHT_BACKEND_URL the back end.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from exporters.core.label import OTHER
 from exporters.core.prices import PriceTable
 from exporters.core.prices_file import read_prices
 from exporters.core.settings import Section
+from exporters.readers.http_json import Address
 from exporters.readers.postgres_settings import PostgresSettings
 from exporters.sigmasight.intervals import INTERVALS
 
@@ -58,6 +61,45 @@ class WindowSettings(Section):
         return timedelta(hours=self.hours)
 
 
+class BackendSettings(Section):
+    """Its back end, whose health endpoints are asked. url: `http://host:8000`, with or without /api/v1.
+
+    ca_file: the authority to trust, where something in front of it speaks https.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: str = Field(max_length=500)
+    ca_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        try:
+            Address.of(url)
+        except ValueError as error:
+            msg = f"not {error}"
+            raise ValueError(msg) from None
+        return url
+
+    @field_validator("ca_file")
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            msg = f"{path}: no such file"
+            raise ValueError(msg)
+        return path
+
+
+class LogSettings(Section):
+    """Its log file. path: absolute; it may be missing, and appear later. text: keep its lines, redacted, for the bucket
+    `sigmasight_text`, which only the restricted Grafana reads.
+    """
+
+    path: Path
+    text: bool = False
+
+
 class SigmaSightSettings(Section):
     """One deployment. intervals: stream or probe -> seconds between reads.
 
@@ -70,6 +112,8 @@ class SigmaSightSettings(Section):
     core: PostgresSettings
     ai: PostgresSettings | None = None
     prices_file: Path | None = None
+    backend: BackendSettings | None = None
+    log: LogSettings | None = None
     windows: WindowSettings = WindowSettings()
     intervals: Mapping[str, float] = Field(default_factory=dict)
 
@@ -129,6 +173,8 @@ def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None
         found["ai"] = ai
     if prices := environment.get("SIGMASIGHT_PRICES_FILE", "").strip():
         found["prices_file"] = prices
+    if url := environment.get("SIGMASIGHT_BACKEND_URL", "").strip():
+        found["backend"] = {"url": url}
     return found
 
 

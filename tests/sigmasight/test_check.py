@@ -36,7 +36,11 @@ def test_everything_that_can_be_read_is_told(house: House, tmp_path: Path) -> No
     house.sigma.edges(datetime.now(UTC))
     found = findings(house, tmp_path)
     assert {subject.removeprefix("sigmasight/default/") for subject in found} == {
-        *("core", "core/ai_requests", "core/ai_messages", "core/activity", "ai", "ai/knowledge"),
+        *("core", "core/ai_requests", "core/ai_messages", "core/activity", "core/batch_runs", "core/batch_now"),
+        *("core/windows_requests", "core/windows_onboarding", "core/windows_batch", "core/windows_answers"),
+        *("core/windows_daily", "core/retention", "core/people"),
+        *("ai", "ai/knowledge", "ai/ratings", "ai/annotations", "ai/windows_tuning", "ai/learning"),
+        *("ratings", "ratings/ratings_by_model"),
     }
     assert [problem for _, problem in found.values() if problem] == []
     for name in ("ai_requests", "ai_messages", "activity"):
@@ -50,7 +54,9 @@ def test_a_missing_grant_is_told_by_its_stream(house: House, tmp_path: Path) -> 
     house.databases.core.execute(f"REVOKE ALL ON user_activity_events FROM {OBSERVER}".encode())
     house.databases.ai.execute(f"REVOKE ALL ON ai_memories FROM {OBSERVER}".encode())
     problems = {subject: problem for subject, (_, problem) in findings(house, tmp_path).items() if problem}
-    assert set(problems) == {"sigmasight/default/core/activity", "sigmasight/default/ai/knowledge"}
+    assert {subject.removeprefix("sigmasight/default/") for subject in problems} == {
+        *("core/activity", "core/windows_onboarding", "core/windows_daily", "core/retention", "ai/knowledge"),
+    }
     assert all("may not read the table" in problem for problem in problems.values())
 
 

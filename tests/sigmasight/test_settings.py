@@ -49,7 +49,24 @@ def test_the_back_ends_own_variables_suffice() -> None:
     assert made.ai_database.sslmode == "require"
     assert made.ai_database.host == "ai.example"
     assert SECRET not in repr(made)
-    assert [source.name for source in sources(made, bytes(32))] == ["core", "ai"]
+    assert [source.name for source in sources(made, bytes(32))] == ["core", "ai", "ratings"]
+
+
+def test_back_end_and_log_are_sources_of_their_own(tmp_path: Path) -> None:
+    made = loaded({"DATABASE_URL": URL, "SIGMASIGHT_BACKEND_URL": "http://back.example:8000/api/v1"})
+    assert made.backend is not None
+    assert [source.name for source in sources(made, bytes(32))] == ["core", "ai", "ratings", "backend"]
+    whole = SigmaSightSettings(core=CORE, log={"path": tmp_path / "app.log", "text": True})
+    assert [source.name for source in sources(whole, bytes(32))] == ["core", "ai", "ratings", "log"]
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"), [("back.example:8000", "not an address like"), ("http://me:secret@back", "without user")]
+)
+def test_an_address_of_the_back_end_that_is_none_is_refused(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as refused:
+        SigmaSightSettings(core=CORE, backend={"url": url})
+    assert "secret" not in str(refused.value)
 
 
 def test_without_an_ai_database_there_is_one_for_both() -> None:
