@@ -14,7 +14,7 @@ The administrators' endpoints want a token, and each login would write a session
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -56,6 +56,7 @@ def backend_source(
                 interval=interval(PROBE_NAME),
                 collect=collect,
                 feeds=(m.HEALTHY, m.STATUS, m.ANSWER_SECONDS),
+                trouble=trouble,
             ),
         ),
     )
@@ -78,6 +79,14 @@ def collect(client: HttpClient, _now: datetime) -> list[Sample]:
             Sample(m.ANSWER_SECONDS, answer.seconds, (endpoint,)),
         ]
     return samples
+
+
+def trouble(samples: Sequence[Sample]) -> str:
+    """Which endpoints do not answer 200, for who has just configured this: 404 everywhere is a wrong address."""
+    status = {sample.labels[0]: f"{sample.value:.0f}" for sample in samples if sample.metric is m.STATUS}
+    sick = [sample.labels[0] for sample in samples if sample.metric is m.HEALTHY and not sample.value]
+    told = ", ".join(f"{PATHS[endpoint]} {status.get(endpoint, 'gave no answer')}" for endpoint in sick)
+    return f"not healthy: {told}" if told else ""
 
 
 def _nothing(client: HttpClient) -> None:

@@ -19,7 +19,7 @@ from exporters.sigmasight import health_metrics as m
 from exporters.sigmasight import probes_intervals, simulate_log
 from exporters.sigmasight.health_log import log_lines, log_source
 from exporters.sigmasight.health_log_events import parse_log_line
-from exporters.sigmasight.health_probe import PATHS, backend_source
+from exporters.sigmasight.health_probe import PATHS, backend_source, trouble
 from exporters.sigmasight.simulate_backend import Backend
 from tests.sigmasight.houses import HASH_KEY, House
 from tests.sigmasight.watching import Watch, collected, numbers, watching
@@ -78,6 +78,17 @@ def test_what_is_no_answer_of_one_endpoint_spares_the_others() -> None:
         samples = asked(f"http://127.0.0.1:{backend.port}", largest=3)
         assert numbers(samples, m.HEALTHY) == dict.fromkeys(EVERY, 0)
         assert len(backend.asked) == len(EVERY)
+
+
+def test_who_checks_the_configuration_is_told_what_is_not_healthy() -> None:
+    with Backend() as backend:
+        assert trouble(asked(f"http://127.0.0.1:{backend.port}")) == ""
+        backend.warming = True
+        assert trouble(asked(f"http://127.0.0.1:{backend.port}")) == "not healthy: /health/ready 503"
+        told = trouble(asked(f"http://127.0.0.1:{backend.port}/elsewhere"))
+        assert told.count(" 404") == len(EVERY)
+        backend.silent = True
+        assert trouble(asked(f"http://127.0.0.1:{backend.port}")) == "not healthy: /health/live gave no answer"
 
 
 def test_nobody_is_the_sources_failure() -> None:
