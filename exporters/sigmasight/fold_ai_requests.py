@@ -1,4 +1,4 @@
-"""AiRequest -> effects. Each row stands for itself: nothing is remembered.
+"""AiRequest -> effects. Each row stands for itself; remembered is only when each model was first asked.
 
 What is NULL is absent, never 0. A row without an error type is a success, as the back end counts it, although it may
 have failed: the upstream's error event need not carry a type, and then only `error_message` tells, which holds what the
@@ -19,6 +19,7 @@ from exporters.core.pseudonym import Pseudonyms
 from exporters.sigmasight import metrics
 from exporters.sigmasight.events_ai_requests import AiRequest
 from exporters.sigmasight.fold_tokens import add_tokens
+from exporters.sigmasight.models import Models, noted
 
 SYSTEM_NAME = "sigmasight"
 PROVIDER = "openai"
@@ -61,7 +62,7 @@ class FoldAiRequest:
         self._user = lru_cache(maxsize=_REMEMBERED)(pseudonyms.of)
         self._prices = prices
 
-    def __call__(self, state: None, event: AiRequest) -> tuple[None, Effects]:
+    def __call__(self, state: Models, event: AiRequest) -> tuple[Models, Effects]:
         """Counts, observations and points of one request."""
         labels = _labels(event.model, event.error_type)
         odd = event.odd
@@ -93,4 +94,4 @@ class FoldAiRequest:
         effects.points.append(Point(metrics.AI_REQUEST_POINT, event.at, tags, fields))
         for tool in event.tools:
             effects.points.append(Point(metrics.AI_TOOL_POINT, event.at, labels.tool_tags, {"tool": tool}))
-        return state, effects
+        return noted(state, event.model, event.at), effects

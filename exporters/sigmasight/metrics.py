@@ -52,6 +52,12 @@ AI_UNPRICED = counter(
     "Tokens that have no price and are no part of the cost.",
     (llm.MODEL, lb.UNPRICED_TYPE, lb.UNPRICED_REASON),
 )
+AI_MODEL_SINCE = gauge(
+    "sigmasight_ai_model_first_request_timestamp_seconds",
+    "When a model was first asked, as far as rows tell: the moment of a switch to it.",
+    (llm.MODEL,),
+    lasting=True,
+)
 
 # agent_messages, looked up in ai_request_metrics -- stream `ai_messages`
 
@@ -79,7 +85,7 @@ MEMORIES = gauge("sigmasight_memories", "Memories by scope; 50 at most per user.
 
 METRICS: tuple[Metric, ...] = (
     AI_REQUESTS, AI_WITHOUT_TEXT, AI_WITHOUT_TOKENS, AI_WITH_TOOLS, AI_TOOL_CALLS, AI_TOOLS_LISTED, AI_ODD_VALUES,
-    AI_COST, AI_UNPRICED,
+    AI_COST, AI_UNPRICED, AI_MODEL_SINCE,
     AI_MESSAGES,
     ACTIVITY_EVENTS, ACTIVITY_ERRORS,
     KNOWLEDGE_DOCUMENTS, MEMORIES,

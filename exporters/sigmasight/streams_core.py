@@ -20,6 +20,7 @@ from exporters.sigmasight.events_answers import Answer, parse_answer
 from exporters.sigmasight.fold_activity import FoldActivity
 from exporters.sigmasight.fold_ai_requests import FoldAiRequest
 from exporters.sigmasight.fold_answers import fold_answer
+from exporters.sigmasight.models import Models, decode_models, encode_models, models_view
 from exporters.sigmasight.recorded_answers import RecordedAnswers
 from exporters.sigmasight.settings import SigmaSightSettings
 
@@ -29,7 +30,7 @@ LONGEST_ANSWER = timedelta(hours=6)
 
 def ai_requests(
     settings: SigmaSightSettings, hash_key: bytes, ids: Pseudonyms, prices: PriceTable | None
-) -> Stream[Connection, AiRequest, None]:
+) -> Stream[Connection, AiRequest, Models]:
     """`ai_request_metrics`, append-only, emptied of what is older than 30 days when somebody asks for it.
 
     ("6f1c…", 2026-01-12 09:15:02.118734 UTC, False, "71aa…", "gpt-5-mini", None, 820, 4310, None, None, None, 1,
@@ -43,6 +44,7 @@ def ai_requests(
     gen_ai_client_operation_duration_seconds_sum{system="sigmasight",gen_ai_provider_name="openai",
         gen_ai_operation_name="chat",gen_ai_request_model="gpt-5-mini",error_type=""} 4.31
     gen_ai_client_operation_time_to_first_chunk_seconds_sum{…} 0.82
+    sigmasight_ai_model_first_request_timestamp_seconds{gen_ai_request_model="gpt-5-mini"} 1.768209302118734e+09
     """
     return Stream(
         name="ai_requests",
@@ -50,8 +52,11 @@ def ai_requests(
         reader=_rows(tables.AI_REQUESTS, settings, hash_key),
         parse=parse_ai_request,
         fold=FoldAiRequest(ids, prices),
-        initial=_nothing,
+        initial=dict,
         event_time=_own_time,
+        view=models_view,
+        encode=encode_models,
+        decode=decode_models,
         feeds=(
             metrics.AI_REQUESTS,
             metrics.AI_WITHOUT_TEXT,
@@ -62,6 +67,7 @@ def ai_requests(
             metrics.AI_ODD_VALUES,
             metrics.AI_COST,
             metrics.AI_UNPRICED,
+            metrics.AI_MODEL_SINCE,
             *metrics.SHARED,
         ),
     )

@@ -19,6 +19,7 @@ from exporters.sigmasight.events_ai_requests import AiRequest, parse_ai_request
 from exporters.sigmasight.events_answers import parse_answer
 from exporters.sigmasight.fold_activity import FoldActivity
 from exporters.sigmasight.fold_ai_requests import FoldAiRequest
+from exporters.sigmasight.models import Models, decode_models, encode_models, models_view
 
 IDS = Pseudonyms(b"a hash key of our own making, 32+")
 AT = datetime(2026, 1, 12, 9, 15, 2, 118734, tzinfo=UTC)
@@ -61,7 +62,7 @@ def activity(**changes: Any) -> Activity:
 
 
 def folded(**changes: Any) -> Effects:
-    return FoldAiRequest(IDS, None)(None, request(**changes))[1]
+    return FoldAiRequest(IDS, None)({}, request(**changes))[1]
 
 
 def test_a_request_is_its_row() -> None:
@@ -102,6 +103,17 @@ def test_a_request_is_its_row() -> None:
 def test_tools_are_listed_by_name(tools: str | None, listed: tuple[str, ...], odd: tuple[str, ...]) -> None:
     found = request(tools=tools)
     assert (found.tools, found.odd) == (listed, odd)
+
+
+def test_a_model_is_known_since_its_oldest_request() -> None:
+    fold = FoldAiRequest(IDS, None)
+    state: Models = {}
+    for model, day in (("a", 5), ("b", 9), ("a", 3), ("a", 7)):
+        state, _ = fold(state, request(model=model, at=AT.replace(day=day)))
+    assert state == {"a": AT.replace(day=3), "b": AT.replace(day=9)}
+    assert decode_models(encode_models(state)) == state
+    shown = {sample.labels: sample.value for sample in models_view(state, AT.replace(day=6))}
+    assert shown == {("a",): AT.replace(day=3).timestamp(), ("b",): AT.replace(day=6).timestamp()}
 
 
 @pytest.mark.parametrize(("column", "odd"), [("first_token_ms", -1), ("total_latency_ms", 86_400_001)])
