@@ -21,7 +21,10 @@ REGISTERED = tuple(system.name for system in SYSTEMS)
 UNREGISTERED = ("sigmasight",)
 """Whole enough to be tested, but not yet to be watched: no dashboards, no alerts."""
 NAMES = (*REGISTERED, *UNREGISTERED)
-DRAWN_FROM = ("metrics", "sql_metrics", "system_metrics", "sql_texts", "labels")
+DRAWN_FROM = (
+    *("metrics", "sql_metrics", "system_metrics", "sql_texts", "labels"),
+    *("batch_metrics", "health_metrics", "tuning_metrics", "windows_metrics"),
+)
 """The modules of a system that dashboards and rules are made from."""
 HEAVY = {
     "websockets": "only a deployment that listens to a debugger needs it",
