@@ -123,6 +123,10 @@ class Expr:
         """`function((self)[window:step])`, for example the highest rate of a day."""
         return Expr(lambda s: f"{function}(({self.text(s)})[{window}:{step}])", self.metrics)
 
+    def ago(self, offset: str) -> Expr:
+        """What it was so long before: `last_over_time((self)[1m:1m] offset 7d)`."""
+        return Expr(lambda s: f"last_over_time(({self.text(s)})[1m:1m] offset {offset})", self.metrics)
+
 
 def scalar(value: float) -> Expr:
     """A constant as an expression."""

@@ -139,6 +139,7 @@ COMPOSED = [
     DEPTH.max().call("clamp_min", 0.5),
     BUILD.value().relabel("name", "$1", "tool", r"(.*)\.x"),
     REPLIES.rate().subquery("max_over_time", "1d", "5m"),
+    REPLIES.increase("1h").ago("7d"),
     (REPLIES.rate() * 60 + 1 - scalar(0.25)) >= 2,
     DEPTH.sum().both(hour() < 6),
     LATENCY.distribution(),
