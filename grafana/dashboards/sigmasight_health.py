@@ -134,7 +134,8 @@ COMPLETE = row(
         [
             column(w.DAYS_AGO, "Days ago"),
             number("Tokens", w.DAY_TOKENS.max(by=w.DAYS_AGO, where={w.TOKENS: "total"})),
-            number("Per request", w.DAY_TOKENS_MEAN.max(by=w.DAYS_AGO, where={w.TOKENS: "total"}), NUMBER),
+            number("Read per request", w.DAY_TOKENS_MEAN.max(by=w.DAYS_AGO, where={w.TOKENS: "input"}), NUMBER),
+            number("Written per request", w.DAY_TOKENS_MEAN.max(by=w.DAYS_AGO, where={w.TOKENS: "output"}), NUMBER),
         ],
         sort_by="Days ago",
         may_be_empty=NO_TOKENS,
