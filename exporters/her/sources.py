@@ -35,10 +35,11 @@ SOURCE_NAME = "redis"
 
 def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
-    copies = Copies()
+    # Nothing is compared, so nothing is remembered, where only one copy is watched.
+    copies = None if settings.postgres is None else Copies()
     made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
     others: tuple[Source[Any], ...] = ()
-    if settings.postgres is not None:
+    if settings.postgres is not None and copies is not None:
         # A host that watches no PostgreSQL has no libpq.
         from exporters.her.rows_source import rows_source
 
@@ -57,7 +58,7 @@ def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     return (watched, *others, debugger.source(SYSTEM_NAME))
 
 
-def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies) -> Source[redis.Redis]:
+def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies | None) -> Source[redis.Redis]:
     """What HER leaves behind in its Redis. copies: shared with the stream `decision_rows` of the source `postgres`."""
     return Source(
         system=SYSTEM_NAME,
