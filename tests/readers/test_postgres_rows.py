@@ -26,6 +26,7 @@ from exporters.readers.postgres_table import Table
 HASH_KEY = b"a hash key of the test's, 32 or more"
 NOW = datetime(2026, 2, 22, tzinfo=UTC)
 FACTS = Table(name="facts", key="id", key_type="bigint", time="at", columns={"word": "left(word, 20)"})
+DAYS = Table(name="facts", key="id", key_type="bigint", time="day", time_type="date", columns={"word": "word"})
 BY_KIND = Table(name="facts", key="id", key_type="bigint", time="at", lead="kind", columns={"word": "left(word, 20)"})
 SCHEMA = """
     CREATE TABLE facts (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), day date,
@@ -274,6 +275,64 @@ def test_an_audit_in_parts_finds_what_one_query_finds(house: House, in_parts: No
         assert reader.everything() == []
 
 
+@pytest.mark.parametrize("wide", [timedelta(hours=24), timedelta(days=6)])
+def test_a_part_of_days_that_is_larger_than_a_page(house: House, in_parts: None, wide: timedelta) -> None:
+    """A part of less than a day has no day in it: what was left of the day that was cut would never be reached."""
+    with closing(another(house, DAYS, page=4, wide=wide)) as reader:
+        reader.everything()
+        for back in range(2, wide.days + 2):
+            for number in range(10):
+                day = datetime.now(UTC).date() - timedelta(days=back)
+                reader.writer.execute("INSERT INTO facts (day, word) VALUES (%s, %s)", (day, f"{back} {number}"))
+        reader.audit_next()
+        for _ in range(20 * wide.days):
+            if not reader.live().more:
+                break
+        assert not reader.batches[-1].more
+        assert len(reader.words) == len(set(reader.words)) == 10 * wide.days
+        reader.audit_next()
+        assert reader.everything() == []
+
+
+@pytest.mark.parametrize("part", ["first", "second"])
+def test_an_audit_that_runs_out_of_time_shrinks_and_lets_what_is_new_go_first(
+    house: House, in_parts: None, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    with closing(another(house)) as reader:
+        reader.link.execute("SET statement_timeout = 200")
+        reader.everything()
+        reader.say("late", ago=20 * 3600)
+        reader.audit_next()
+        if part == "second":
+            assert reader.live().more is True
+        reader.reader._slices.length = timedelta(hours=22)
+        real = Table.window
+
+        def slow(self: Table, *, filtered: bool, after: bool, bounded: bool = False) -> str:
+            query = real(self, filtered=filtered, after=after, bounded=bounded)
+            # A part waits longer than it may if it is longer than two hours.
+            long = "%(start)s::timestamptz < coalesce(%(until)s, now()) - interval '2 hours'"
+            return query.replace(
+                "WHERE", f"WHERE (SELECT pg_sleep(CASE WHEN {long} THEN 1 ELSE 0 END)) IS NOT NULL AND"
+            )
+
+        monkeypatch.setattr(Table, "window", slow)
+        timeouts: list[str] = []
+        for number in range(8):
+            reader.say(f"new {number}")
+            try:
+                while reader.live().more:
+                    pass
+            except StreamError as error:
+                timeouts.append(error.reason)
+                place = reader.cursor["sweep"]
+                assert reader.live().more is False
+                assert reader.words[-1] == f"new {number}", "before the audit is tried again"
+                assert reader.cursor["sweep"] == place, "what the audit had done is not lost"
+        assert timeouts == ["timeout"] * 2
+        assert sorted(reader.words) == sorted(["late", *(f"new {n}" for n in range(8))])
+
+
 def test_what_is_committed_behind_an_audit_in_parts_is_found_by_the_next(house: House, in_parts: None) -> None:
     with closing(another(house, BY_KIND)) as reader:
         reader.everything()
@@ -306,6 +365,14 @@ def test_parts_of_the_audit_grow_and_shrink_with_what_they_take() -> None:
     assert parts.length == timedelta(minutes=30)
     assert parts.until(now - timedelta(minutes=30), now) is None, "the last part has no end"
     assert parts.until(None, now) is None
+    for _ in range(10):
+        parts.timed_out()
+    assert parts.length < timedelta(minutes=1)
+    parts.took(1.0)
+    assert parts.length < timedelta(minutes=1), "never longer because it was slow"
+    for _ in range(10):
+        parts.took(0.02)
+    assert parts.length == timedelta(minutes=30), "not many small ones for longer than needed"
 
 
 def test_rows_of_the_same_time_share_pages(house: House) -> None:
@@ -382,6 +449,31 @@ def test_a_page_read_ahead_of_another_connection_or_server_is_read_again(house: 
         assert [row[-1] for row in reader.history().records] == ["again"] * 10
         assert reader.history().history is False
         assert len(reader.words) == 35
+
+
+def test_a_defect_while_a_page_is_read_ahead_is_told_by_the_next_read_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    house.say(*(f"old {n}" for n in range(15)), ago=1e6)
+    let_go: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", let_go.append)
+    real = HistoryPages._fetch
+
+    def broken(self: HistoryPages, connection: Connection, after: str | None) -> Page:
+        if after:
+            raise ValueError("canary-text")
+        return real(self, connection, after)
+
+    with closing(another(house, history_page=10)) as reader:
+        reader.live()
+        monkeypatch.setattr(HistoryPages, "_fetch", broken)
+        assert len(reader.history().records) == 10
+        with pytest.raises(ValueError, match="canary-text"):
+            reader.history()
+        assert let_go == []
+        assert "canary" not in "".join(capfd.readouterr())
+        monkeypatch.setattr(HistoryPages, "_fetch", real)
+        assert len(reader.everything()) == 5
 
 
 def test_a_connection_that_ends_while_a_page_is_read_ahead_is_told_by_the_next_read(house: House) -> None:
@@ -477,8 +569,7 @@ def test_a_row_that_is_written_again_in_place_counts_once(house: House) -> None:
 
 
 def test_a_column_of_days(house: House) -> None:
-    days = Table(name="facts", key="id", key_type="bigint", time="day", time_type="date", columns={"word": "word"})
-    with closing(another(house, days)) as reader:
+    with closing(another(house, DAYS)) as reader:
         reader.everything()
         for back in (0, 1):
             reader.writer.execute("INSERT INTO facts (day, word) VALUES (current_date - %s, %s)", (back, f"{back}"))
