@@ -36,14 +36,15 @@ SOURCE_NAME = "redis"
 def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
     # Nothing is compared, so nothing is remembered, where only one copy is watched.
-    copies = None if settings.postgres is None else Copies()
-    made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
+    copies: Copies | None = None
     others: tuple[Source[Any], ...] = ()
-    if settings.postgres is not None and copies is not None:
+    if settings.postgres is not None:
         # A host that watches no PostgreSQL has no libpq.
         from exporters.her.rows_source import rows_source
 
+        copies = Copies()
         others = (rows_source(settings, settings.postgres, hash_key, copies),)
+    made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
     if settings.http is not None:
         others = (*others, http_source(settings, settings.http, SYSTEM_NAME))
     if settings.workflow is None:
