@@ -91,7 +91,7 @@ def alertmanager_yml(template: Path, environment: Mapping[str, str]) -> bytes:
     settings = document["global"]
     if "SMS_RECEIVER" not in words:
         for receiver in document["receivers"]:
-            ours = [hook for hook in receiver.pop("webhook_configs", ()) if hook["url"] != "$SMS_RECEIVER"]
+            ours = [hook for hook in receiver.pop("webhook_configs", ()) if hook.get("url") != "$SMS_RECEIVER"]
             # Others may have been added beside it.
             receiver.update({"webhook_configs": ours} if ours else {})
     if "ALERT_EMAIL_TO" not in words:

@@ -35,7 +35,6 @@ UnencodableReason = Literal["no_fields", "time_range", "key_length", "name"]
 """Why no line can be made of a point at all: a closed set, because it is a label."""
 
 FIELD_DROP_REASONS: Final[tuple[str, ...]] = get_args(FieldDropReason)
-UNENCODABLE_REASONS: Final[tuple[str, ...]] = get_args(UnencodableReason)
 
 MIN_TIME_NS: Final = -(2**63) + 2
 MAX_TIME_NS: Final = 2**63 - 2

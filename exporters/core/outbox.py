@@ -18,14 +18,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
 from exporters.core.insert_many import insert_many
 
 DeadLetterReason = Literal["malformed", "too_large"]
 """Why a line can never be written: a closed set. The server's own words quote the line, so they are not kept."""
-
-DEAD_LETTER_REASONS: tuple[str, ...] = get_args(DeadLetterReason)
 
 _DEAD_LETTER_CHARACTERS = 65_536
 """A dead letter is for a person to look at: a larger line is cut, its real size stays in `size`."""

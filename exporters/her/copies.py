@@ -72,7 +72,8 @@ class Copies:
     def note(self, copy: Copy, record: Record, at: datetime, event_type: str, source: str) -> None:
         """One record was parsed. A record that is read again, because its commit failed, is noted once.
 
-        What is found before the copy was read to its end, history above all, is never compared.
+        What is found before the copy was read to its end, history above all, is never compared. Where the other copy
+        cannot be read for long, no more than MOST is kept: comparing then begins anew.
         """
         if copy.first_read is None:
             return
@@ -80,6 +81,7 @@ class Copies:
         with self._lock:
             if copy.first_read is not None:
                 copy.entries[key] = (at.timestamp(), (event_type, source))
+                self._bound()
 
     def was_read(self, copy: Copy, now: datetime) -> None:
         """One copy was read, and there was no more of it."""
@@ -131,6 +133,9 @@ class Copies:
         for copy in (self.redis, self.rows):
             if before:
                 copy.entries = {key: entry for key, entry in copy.entries.items() if entry[0] >= before}
+        self._bound()
+
+    def _bound(self) -> None:
         if len(self.redis.entries) + len(self.rows.entries) > MOST:
             self.redis.entries.clear()
             self.rows.entries.clear()

@@ -79,24 +79,39 @@ def server_probes(settings: HerSettings) -> tuple[Probe[redis.Redis], ...]:
 
 
 class CounterReader:
-    """Reads the server's own counters. Cursor: the run they belong to, and their values."""
+    """Reads the server's own counters. Cursor: the run they belong to, their values, and when they were read.
+
+    at: in whole minutes, as each change of a cursor is a commit.
+    """
 
     def read(self, connection: redis.Redis, cursor: Json, now: datetime) -> Batch:
         """By how much each has grown; nothing at the first look ever. Raises StreamError, SourceDown.
 
         A counter that fell was begun anew (a restart, CONFIG RESETSTAT): all it shows has come since. What the server
-        counted between the last look and its end nobody knows.
+        counted between the last look and its end nobody knows. A run that was there before the last look is another
+        server (a replica that took over, another address): what it counted until now is not news, and that is a gap.
         """
         told = _info(connection)
         run = str(told.get("run_id", ""))
         present = {name: count for name in COUNTERS if (count := _count(told, name)) is not None}
         before: Mapping[str, int] = cursor["counts"] if cursor else present
-        anew = bool(cursor) and cursor["run"] != run
+        minute = int(now.timestamp()) // 60 * 60
+        changed = bool(cursor) and cursor["run"] != run
+        anew = changed and _began_since(told, cursor.get("at"), now)
+        if changed and not anew:
+            before = present
         totals: dict[str, int | None] = {}
         for name, count in present.items():
             last = before.get(name, count)
             totals[name] = count if anew or count < last else count - last
-        return Batch((), {"run": run, "counts": {**before, **present}}, now, totals=totals)
+        place = {"run": run, "counts": {**before, **present}, "at": minute}
+        return Batch((), place, now, gap=changed and not anew, totals=totals)
+
+
+def _began_since(told: Mapping[str, Any], at: int | None, now: datetime) -> bool:
+    """Whether the server began after `at`. By durations: the clocks of the two may differ."""
+    uptime = _count(told, "uptime_in_seconds")
+    return uptime is not None and at is not None and uptime <= now.timestamp() - at
 
 
 def grown(totals: Mapping[str, int | None], _events: Sequence[None]) -> Effects:

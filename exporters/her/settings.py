@@ -38,6 +38,53 @@ SHORTEST_INTERVAL = 0.2
 DEBUGGER_PORT = "8081"
 
 
+def _no_password(given: object) -> object:
+    if given is not None and not isinstance(given, SecretStr):
+        msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
+        raise ValueError(msg)
+    return given
+
+
+def _one_of(password: SecretStr | None, file: Path | None) -> None:
+    if password is not None and file is not None:
+        msg = "a password and a password_file are given; which of them is meant?"
+        raise ValueError(msg)
+
+
+def _current(password: SecretStr | None, file: Path | None) -> str | None:
+    if file is not None:
+        return read_secret(file).get_secret_value()
+    return password.get_secret_value() if password else None
+
+
+def _both_or_none(certificate: Path | None, key: Path | None) -> None:
+    if (certificate is None) != (key is None):
+        msg = "cert_file and key_file go together"
+        raise ValueError(msg)
+
+
+def _verifiable(sslmode: str, authority: Path | None) -> None:
+    if sslmode.startswith("verify") and authority is None:
+        msg = f"sslmode {sslmode} needs a ca_file"
+        raise ValueError(msg)
+
+
+def _readable_secret(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            read_secret(path)
+        except ConfigError as error:
+            raise ValueError("; ".join(error.problems)) from None
+    return path
+
+
+def _existing(path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        msg = f"{path}: no such file"
+        raise ValueError(msg)
+    return path
+
+
 class TlsSettings(Section):
     """TLS to Redis. ca_file: the authority to trust instead of the system's. cert_file, key_file: our own certificate.
 
@@ -57,9 +104,7 @@ class TlsSettings(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> TlsSettings:
-        if (self.cert_file is None) != (self.key_file is None):
-            msg = "cert_file and key_file go together"
-            raise ValueError(msg)
+        _both_or_none(self.cert_file, self.key_file)
         if not self.enabled and (self.ca_file or self.cert_file):
             msg = "files are given but enabled is false"
             raise ValueError(msg)
@@ -92,9 +137,7 @@ class RedisSettings(Section):
 
     @model_validator(mode="after")
     def _one_password(self) -> RedisSettings:
-        if self.password is not None and self.password_file is not None:
-            msg = "a password and a password_file are given; which of them is meant?"
-            raise ValueError(msg)
+        _one_of(self.password, self.password_file)
         if self.username is not None and self.password is None and self.password_file is None:
             msg = "a username without a password_file"
             raise ValueError(msg)
@@ -102,9 +145,7 @@ class RedisSettings(Section):
 
     def secret(self) -> str | None:
         """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
-        if self.password_file is not None:
-            return read_secret(self.password_file).get_secret_value()
-        return self.password.get_secret_value() if self.password else None
+        return _current(self.password, self.password_file)
 
 
 class WorkflowSettings(Section):
@@ -157,9 +198,7 @@ class MemoryTextSettings(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> MemoryTextSettings:
-        if self.sslmode.startswith("verify") and self.ca_file is None:
-            msg = f"sslmode {self.sslmode} needs a ca_file"
-            raise ValueError(msg)
+        _verifiable(self.sslmode, self.ca_file)
         return self
 
 
@@ -204,15 +243,9 @@ class PostgresSettings(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> PostgresSettings:
-        if self.password is not None and self.password_file is not None:
-            msg = "a password and a password_file are given; which of them is meant?"
-            raise ValueError(msg)
-        if (self.cert_file is None) != (self.key_file is None):
-            msg = "cert_file and key_file go together"
-            raise ValueError(msg)
-        if self.sslmode.startswith("verify") and self.ca_file is None:
-            msg = f"sslmode {self.sslmode} needs a ca_file"
-            raise ValueError(msg)
+        _one_of(self.password, self.password_file)
+        _both_or_none(self.cert_file, self.key_file)
+        _verifiable(self.sslmode, self.ca_file)
         if self.memory_text is not None and self.memory_text.user == self.user:
             msg = "memory_text has an account of its own: the exporter's must not read texts"
             raise ValueError(msg)
@@ -220,9 +253,7 @@ class PostgresSettings(Section):
 
     def secret(self) -> str | None:
         """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
-        if self.password_file is not None:
-            return read_secret(self.password_file).get_secret_value()
-        return self.password.get_secret_value() if self.password else None
+        return _current(self.password, self.password_file)
 
 
 class HttpSettings(Section):
@@ -268,29 +299,6 @@ class HttpSettings(Section):
         """Endpoint -> address, of those that are configured."""
         given = {"liveness": self.liveness, "debugger": self.debugger, "api": self.api}
         return {name: url for name, url in given.items() if url is not None}
-
-
-def _no_password(given: object) -> object:
-    if given is not None and not isinstance(given, SecretStr):
-        msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
-        raise ValueError(msg)
-    return given
-
-
-def _readable_secret(path: Path | None) -> Path | None:
-    if path is not None:
-        try:
-            read_secret(path)
-        except ConfigError as error:
-            raise ValueError("; ".join(error.problems)) from None
-    return path
-
-
-def _existing(path: Path | None) -> Path | None:
-    if path is not None and not path.is_file():
-        msg = f"{path}: no such file"
-        raise ValueError(msg)
-    return path
 
 
 class TextSettings(Section):

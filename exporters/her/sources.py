@@ -35,14 +35,16 @@ SOURCE_NAME = "redis"
 
 def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     """The sources of one deployment. hash_key keys the hashes of ids and of records; ConfigError if it is too short."""
-    copies = Copies()
-    made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
+    # Nothing is compared, so nothing is remembered, where only one copy is watched.
+    copies: Copies | None = None
     others: tuple[Source[Any], ...] = ()
     if settings.postgres is not None:
         # A host that watches no PostgreSQL has no libpq.
         from exporters.her.rows_source import rows_source
 
+        copies = Copies()
         others = (rows_source(settings, settings.postgres, hash_key, copies),)
+    made = redis_source(settings, hash_key, Pseudonyms(hash_key), copies)
     if settings.http is not None:
         others = (*others, http_source(settings, settings.http, SYSTEM_NAME))
     if settings.workflow is None:
@@ -57,7 +59,7 @@ def sources(settings: HerSettings, hash_key: bytes) -> tuple[Source[Any], ...]:
     return (watched, *others, debugger.source(SYSTEM_NAME))
 
 
-def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies) -> Source[redis.Redis]:
+def redis_source(settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies | None) -> Source[redis.Redis]:
     """What HER leaves behind in its Redis. copies: shared with the stream `decision_rows` of the source `postgres`."""
     return Source(
         system=SYSTEM_NAME,

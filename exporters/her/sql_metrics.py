@@ -68,7 +68,7 @@ SCHEDULED_NEXT = gauge(
 )
 LOCK_TIME = gauge(
     "her_scheduler_lock_timestamp_seconds",
-    "When the reminder processor last renewed its lock, once a minute while HER's scheduler runs.",
+    "When HER's scheduler last renewed its lock, once a minute while it runs, by the exporter's clock.",
     lasting=True,
 )
 TASK_LOCKS = gauge("her_scheduler_task_locks", "Locks of tasks; those of one-shot tasks stay for ever.")

@@ -6,6 +6,7 @@ from exporters.core.contract import Probe
 from exporters.her import sql_metrics as m
 from exporters.her import sql_views
 from exporters.her.settings import HerSettings
+from exporters.her.sql_locks import LocksProbe
 from exporters.her.sql_memory import MemoryProbe
 from exporters.her.sql_server import server_probe
 from exporters.readers.postgres_client import Connection
@@ -54,7 +55,7 @@ def sql_probes(settings: HerSettings) -> tuple[Probe[Connection], ...]:
         Probe(
             name="scheduler_locks",
             interval=settings.interval("scheduler_locks"),
-            collect=sql_views.scheduler_locks,
+            collect=LocksProbe().collect,
             feeds=(m.LOCK_TIME, m.TASK_LOCKS),
         ),
         Probe(

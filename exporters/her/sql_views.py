@@ -1,4 +1,4 @@
-"""What HER's small tables say now, as gauges: users, autonomy profiles, moods, the schedule and its locks.
+"""What HER's small tables say now, as gauges: users, autonomy profiles, moods, the schedule.
 
 Each is one aggregate over a table with a row per user or per task, in one statement of one read-only transaction.
 No name, id or text of a row leaves the server.
@@ -47,11 +47,6 @@ SELECT CASE WHEN id LIKE 'system:%%' THEN 'system' WHEN id LIKE 'task:%%' THEN '
        count(*) FILTER (WHERE next_run_time IS NULL),
        min(next_run_time)
 FROM apscheduler_jobs GROUP BY 1
-"""
-_LOCKS = """
-SELECT extract(epoch FROM max(updated_at) FILTER (WHERE lock_name = 'system:reminder_processor')),
-       count(*) FILTER (WHERE lock_name LIKE 'task:%%')
-FROM scheduler_job_locks
 """
 
 
@@ -138,17 +133,3 @@ def scheduled_jobs(connection: Connection, now: datetime) -> list[Sample]:
         if first is not None:
             samples.append(Sample(m.SCHEDULED_NEXT, first, (kind,)))
     return samples
-
-
-def scheduler_locks(connection: Connection, _now: datetime) -> list[Sample]:
-    """`scheduler_job_locks` -> her_scheduler_lock_timestamp_seconds, her_scheduler_task_locks.
-
-    Raises StreamError, SourceDown.
-    """
-    with reading(connection) as cursor:
-        cursor.execute(_LOCKS)
-        ((renewed, tasks),) = cursor.fetchall()
-    return [
-        Sample(m.TASK_LOCKS, tasks),
-        *([] if renewed is None else [Sample(m.LOCK_TIME, float(renewed))]),
-    ]

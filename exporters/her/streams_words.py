@@ -5,11 +5,12 @@ Each docstring shows its evidence: the key, one record, the exposition lines it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import redis
 
-from exporters.core.contract import Stream
+from exporters.core.contract import Stream, StreamReader
 from exporters.core.pseudonym import Pseudonyms
 from exporters.her import heartbeat, metrics
 from exporters.her.copies import Copies
@@ -74,7 +75,7 @@ def logs(settings: HerSettings, hash_key: bytes, ids: Pseudonyms) -> Stream[redi
 
 
 def decisions(
-    settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies
+    settings: HerSettings, hash_key: bytes, ids: Pseudonyms, copies: Copies | None
 ) -> Stream[redis.Redis, Decision, Heartbeats]:
     """`her:decision:logs`, 500 entries. Its state is the scheduler's last sign of life.
 
@@ -84,15 +85,18 @@ def decisions(
     her_decisions_total{event_type="performance_timing",source="telegram"} 1
     her_stage_seconds_sum{stage="llm"} 0.81244
 
-    copies: where the rows of PostgreSQL are compared with these.
+    copies: where the rows of PostgreSQL are compared with these; None where they are not watched.
     """
     text = settings.text
-    parse = partial(parse_decision, keep_text=text.decisions, keep_chats=text.chats)
+    parse: Callable[[bytes], Decision] = partial(parse_decision, keep_text=text.decisions, keep_chats=text.chats)
+    reader: StreamReader[redis.Redis] = RedisList(key="her:decision:logs", cap=500, hash_key=hash_key)
+    if copies is not None:
+        reader, parse = WatchedList(reader, copies), noting(copies, copies.redis, parse)
     return Stream(
         name="decisions",
         interval=settings.interval("decisions"),
-        reader=WatchedList(RedisList(key="her:decision:logs", cap=500, hash_key=hash_key), copies),
-        parse=noting(copies, copies.redis, parse),
+        reader=reader,
+        parse=parse,
         fold=partial(fold_decision, pseudonyms=ids),
         initial=Heartbeats,
         event_time=event_time,

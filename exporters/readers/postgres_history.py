@@ -13,7 +13,7 @@ from exporters.core.errors import ObservatoryError, StreamError
 from exporters.readers.postgres_client import Connection
 from exporters.readers.postgres_moment import Moment
 from exporters.readers.postgres_place import Place
-from exporters.readers.postgres_snapshot import Replaced, snapshot, until_answered
+from exporters.readers.postgres_snapshot import snapshot, until_answered
 from exporters.readers.postgres_table import Fetched, Table
 
 _SMALLEST_PAGE = 100
@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(slots=True)
 class _Ahead:
-    """A page being read by a thread of its own, or what came of it; None where the table was rewritten meanwhile."""
+    """A page being read by a thread of its own, or what came of it; None: it is to be read again by who wants it."""
 
     connection: Connection
     after: str
@@ -85,7 +85,9 @@ class HistoryPages:
                 ahead.came = self._fetch(connection, after)
             except ObservatoryError as error:
                 ahead.came = error
-            except Replaced:
+            except Exception:
+                # The table was rewritten, or a defect. What a thread lets go is printed with its text, which may be the
+                # table's: read again by the source's own thread it is told without.
                 return
 
         ahead.thread = threading.Thread(target=fetch, name=f"{self.table.name} ahead", daemon=True)

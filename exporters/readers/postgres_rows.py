@@ -141,12 +141,17 @@ class PostgresRows:
     def _sweep(self, tx: psycopg.Cursor[Any], moment: Moment, place: Place, now: datetime, seen: SeenIds) -> Batch:
         sweep = place.sweep
         wide = self._audit_is_due(place, moment) if sweep is None else sweep.wide
+        aside = None
+        if wide and self._slices.gives_way and moment.back_to(place.narrow.horizon) is not None:
+            # What is new needs the narrow look alone. A narrow one larger than a page has the audit begin anew.
+            aside, sweep, wide = sweep, None, False
         tier = place.wide if wide else place.narrow
         n = moment.back_to(tier.horizon)
         if n is None:
             wide, tier = True, place.wide
         start = self._start(tier, sweep, moment, wide=wide)
-        until = self._slices.until(start, moment.at) if wide else None
+        after = sweep is not None and sweep.key is not None
+        until = self._slices.until(start, moment.at, self.table.shortest(after=after)) if wide else None
         values: dict[str, Any] = {
             "start": sweep.time if sweep else start,
             "until": until,
@@ -157,13 +162,18 @@ class PostgresRows:
         }
         if values["narrow"] is None:
             values["narrow"], values["early"] = _ANY_AGE, None
-        after = sweep is not None and sweep.key is not None
         if sweep is not None:
             values |= {"after_time": sweep.time, "after_key": sweep.key}
         if self.table.lead:
             values["leads"] = [row[0] for row in tx.execute(self.table.leads()).fetchall()]
         began = perf_counter()
-        tx.execute(self.table.window(filtered=n is not None, after=after, bounded=until is not None), values)
+        try:
+            tx.execute(self.table.window(filtered=n is not None, after=after, bounded=until is not None), values)
+        except psycopg.errors.QueryCanceled:
+            if wide:
+                self._slices.timed_out()
+            raise
+        self._slices.gives_way = False
         # The last part is as long as what is left: it tells nothing, but where it is the whole window.
         if wide and (until is not None or sweep is None):
             self._slices.took(perf_counter() - began)
@@ -177,6 +187,7 @@ class PostgresRows:
         complete = not cut and until is None
         if complete:
             then, forget = self._completed(place, sweep, moment, wide=wide)
+            then = replace(then, sweep=aside)
         else:
             horizon, at, wide_ = (sweep.horizon, sweep.at, sweep.wide) if sweep else (moment.horizon, moment.at, wide)
             time, key = (rows[-1][1], rows[-1][0]) if until is None or cut else (until.isoformat(), None)

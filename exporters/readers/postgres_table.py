@@ -124,6 +124,13 @@ class Table:
             start = datetime.combine(start.date() - timedelta(days=1), datetime.min.time(), UTC)
         return (start - _EPOCH) // _MICROSECOND
 
+    def shortest(self, *, after: bool) -> timedelta:
+        """How long a bounded window must be to have a day of a date column in it. after: behind a row of `start`.
+
+        The first day of a window since T is that before T, and that of one behind a row is the row's own.
+        """
+        return timedelta(0) if self.time_type != "date" else timedelta(days=2 if after else 1)
+
     def _bound(self, name: str) -> str:
         return f"%({name})s::date - 1" if self.time_type == "date" else f"%({name})s::timestamptz"
 

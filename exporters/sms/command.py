@@ -36,6 +36,14 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def problems_now(file: Path) -> list[str]:
+    """What is wrong with the addresses since the start."""
+    try:
+        return recipients(file)[1]
+    except ConfigError as error:
+        return list(error.problems)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C. Exit status 2: the addresses, or the one to listen on, cannot be used."""
     options = arguments().parse_args(argv)
@@ -44,16 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     host, _, port = options.address.rpartition(":")
     try:
-        known = recipients(options.urls_file)
+        known, problems = recipients(options.urls_file)
     except ConfigError as error:
-        print("\n".join(error.problems), file=sys.stderr)
-        return 2
-    if not host or not port.isdecimal() or not known:
-        print("host:port to listen on, and at least one address in the file", file=sys.stderr)
+        known, problems = [], list(error.problems)
+    if not host or not port.isdecimal():
+        problems.append(f"--web.listen-address: {options.address}: host:port is meant")
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
         return 2
     server = wsgi.Server(
         (host.strip("[]"), int(port)),
-        application(partial(send, file=options.urls_file)),
+        application(partial(send, file=options.urls_file), partial(problems_now, options.urls_file)),
         numthreads=2,
         max=4,
         timeout=CLIENT_SECONDS,

@@ -14,24 +14,27 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 1024 * 1024
 
 
-def application(send: Callable[[str], bool]) -> WSGIApplication:
-    """send: hands a text on, says whether it reached anybody; may raise ConfigError.
+def application(send: Callable[[str], bool], problems: Callable[[], list[str]]) -> WSGIApplication:
+    """send: hands a text on, says whether it reached anybody; may raise ConfigError. problems: with the addresses, now.
 
     200: somebody was reached. 400: no alerts; Alertmanager gives up. 503: nobody was; Alertmanager tries again.
     """
 
     def answer(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        status, text = _answer(environment, send)
+        status, text = _answer(environment, send, problems)
         start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text) + 1))])
         return [text.encode() + b"\n"]
 
     return answer
 
 
-def _answer(environment: WSGIEnvironment, send: Callable[[str], bool]) -> tuple[str, str]:
+def _answer(
+    environment: WSGIEnvironment, send: Callable[[str], bool], problems: Callable[[], list[str]]
+) -> tuple[str, str]:
     asked = environment["REQUEST_METHOD"], environment["PATH_INFO"]
     if asked in {("GET", "/healthz"), ("HEAD", "/healthz")}:
-        return "200 OK", "ok"
+        wrong = problems()
+        return ("503 Service Unavailable", "\n".join(wrong)) if wrong else ("200 OK", "ok")
     if asked != ("POST", "/alerts"):
         return "404 Not Found", "POST /alerts"
     length = str(environment.get("CONTENT_LENGTH") or "")

@@ -26,8 +26,8 @@ class Recipient:
     service: Any
 
 
-def recipients(file: Path) -> list[Recipient]:
-    """Those the file names now. Raises ConfigError with every address that is none, by its place."""
+def recipients(file: Path) -> tuple[list[Recipient], list[str]]:
+    """Those the file names now, and what is wrong with it, by place. Raises ConfigError if it cannot be read."""
     # Imported here: nothing else in the program needs it.
     import apprise
 
@@ -40,18 +40,24 @@ def recipients(file: Path) -> list[Recipient]:
             problems.append(f"{file}: address {place} is none that Apprise understands")
         else:
             found.append(Recipient(f"address {place} ({type(service).__name__})", service))
-    if problems:
-        raise ConfigError(problems)
-    return found
+    if not found and not problems:
+        problems.append(f"{file}: names no address")
+    return found, problems
 
 
 def send(text: str, file: Path) -> bool:
-    """Send to everybody; whether it reached anybody. Raises ConfigError as `recipients` does.
+    """Send to everybody; whether it reached anybody. Raises ConfigError if the file names nobody that can be reached.
 
-    One that fails while another was reached is not tried again: that would send twice to those who have it.
+    An address that is none is told in the log and costs nobody else the message. One that fails while another was
+    reached is not tried again: that would send twice to those who have it.
     """
+    found, problems = recipients(file)
+    if not found:
+        raise ConfigError(problems)
+    for problem in problems:
+        log.error("%s", problem)
     reached = False
-    for recipient in recipients(file):
+    for recipient in found:
         try:
             delivered = bool(recipient.service.notify(body=text))
         except Exception as error:  # a service's own code; the others must hear of it all the same

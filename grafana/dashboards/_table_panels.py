@@ -19,6 +19,10 @@ _BLANK: Json = {"matcher": {"id": "byRegexp", "options": "/.*/"}, "properties": 
 """What a table says when it has no row would otherwise stand in every empty cell."""
 
 
+_MERGE: Json = {"id": "merge", "options": {}}
+"""The answers of several queries become rows of one table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column.
@@ -65,18 +69,16 @@ def event_table(
 ) -> Panel:
     """The newest events, one per row, the time first. Sortable and filterable by column."""
     shown = [Column("_time", "Time", wide=180), *columns]
-    return Panel(
-        kind="table",
-        title=title,
-        question=question,
-        queries=(line(asked),),
+    return _table(
+        title,
+        question,
+        (line(asked),),
+        shown,
+        filterable=True,
+        sort=[{"desc": True, "displayName": "Time"}],
+        nothing=nothing,
         width=width,
         height=height,
-        defaults=_cells(filterable=True),
-        overrides=(_BLANK, *(_override(c) for c in shown)),
-        options=_options([{"desc": True, "displayName": "Time"}]),
-        transformations=(_organize({c.name: c.title for c in shown}),),
-        nothing=nothing,
         **marks,
     )
 
@@ -97,18 +99,15 @@ def row_table(
     if strange:
         msg = f"{title}: shows or leaves out {sorted(strange)} (answered: {', '.join(asked.columns)})"
         raise DeclarationError(msg)
-    return Panel(
-        kind="table",
-        title=title,
-        question=question,
-        queries=(line(asked),),
+    return _table(
+        title,
+        question,
+        (line(asked),),
+        columns,
+        filterable=True,
+        nothing=nothing,
         width=width,
         height=height,
-        defaults=_cells(filterable=True),
-        overrides=(_BLANK, *(_override(c) for c in columns)),
-        options=_options([]),
-        transformations=(_organize({c.name: c.title for c in columns}),),
-        nothing=nothing,
         **marks,
     )
 
@@ -134,23 +133,19 @@ def label_table(
     refs = [chr(ord("A") + i) for i in range(len(questions))]
     values = iter(f"Value #{ref}" if len(refs) > 1 else "Value" for ref in refs)
     shown = [replace(c, name=next(values)) if c.asked is not None else c for c in columns]
-    queries = tuple(replace(line(a), format="table", instant=True) for a in questions)
-    return Panel(
-        kind="table",
-        title=title,
-        question=question,
-        queries=tuple(Query(q.text, q.source, "", (), "table", instant=True) for q in queries),
-        width=width,
-        height=height,
-        defaults=_cells(filterable=False),
-        overrides=(_BLANK, *(_override(c) for c in shown)),
-        options=_options([{"desc": descending, "displayName": sort_by}] if sort_by else []),
-        transformations=(
-            *([{"id": "merge", "options": {}}] if len(refs) > 1 else []),
+    return _table(
+        title,
+        question,
+        tuple(Query(q.text, q.source, "", (), "table", instant=True) for q in map(line, questions)),
+        shown,
+        sort=[{"desc": descending, "displayName": sort_by}] if sort_by else [],
+        before=(
+            *([_MERGE] if len(refs) > 1 else []),
             {"id": "filterFieldsByName", "options": {"include": {"names": [c.name for c in shown]}}},
-            _organize({c.name: c.title for c in shown}),
         ),
         nothing=nothing,
+        width=width,
+        height=height,
         **marks,
     )
 
@@ -169,18 +164,16 @@ def totals_table(
 ) -> Panel:
     """One row per value of a tag, one column per total: `events(…).total(…, by=(tag,), name=title)`."""
     shown = [Column(tag.name, heading), *(Column(name, name, COUNT) for name, _ in totals)]
-    return Panel(
-        kind="table",
-        title=title,
-        question=question,
-        queries=tuple(line(asked) for _, asked in totals),
+    return _table(
+        title,
+        question,
+        tuple(line(asked) for _, asked in totals),
+        shown,
+        sort=[{"desc": True, "displayName": totals[0][0]}],
+        before=(_MERGE,),
+        nothing=nothing,
         width=width,
         height=height,
-        defaults=_cells(filterable=False),
-        overrides=(_BLANK, *(_override(c) for c in shown)),
-        options=_options([{"desc": True, "displayName": totals[0][0]}]),
-        transformations=({"id": "merge", "options": {}}, _organize({c.name: c.title for c in shown})),
-        nothing=nothing,
         **marks,
     )
 
@@ -199,18 +192,39 @@ def counts_table(
 ) -> Panel:
     """How often each text of a field occurs: `events(…).frequent(field)`."""
     shown = [Column("_value", "Times", COUNT, wide=90), Column(field, heading, wrap=True)]
+    return _table(
+        title,
+        question,
+        (line(asked),),
+        shown,
+        nothing=nothing,
+        width=width,
+        height=height,
+        **marks,
+    )
+
+
+def _table(
+    title: str,
+    question: str,
+    queries: tuple[Query, ...],
+    shown: Sequence[Column],
+    *,
+    filterable: bool = False,
+    sort: Sequence[Json] = (),
+    before: Sequence[Json] = (),
+    **marks: Any,
+) -> Panel:
+    """The panel that every table is. before: transformations that make the columns which are then put in order."""
     return Panel(
         kind="table",
         title=title,
         question=question,
-        queries=(line(asked),),
-        width=width,
-        height=height,
-        defaults=_cells(filterable=False),
+        queries=queries,
+        defaults=_cells(filterable=filterable),
         overrides=(_BLANK, *(_override(c) for c in shown)),
-        options=_options([]),
-        transformations=(_organize({c.name: c.title for c in shown}),),
-        nothing=nothing,
+        options=_options(list(sort)),
+        transformations=(*before, _organize({c.name: c.title for c in shown})),
         **marks,
     )
 

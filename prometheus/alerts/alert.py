@@ -14,7 +14,7 @@ import yaml
 
 from exporters.core.errors import DeclarationError
 from exporters.core.health import SOURCE, SOURCE_UP, STREAM, STREAM_UP
-from exporters.core.label import DEPLOYMENT, SYSTEM, Label
+from exporters.core.label import DEPLOYMENT, SYSTEM
 from exporters.core.promql import RULE, Expr
 
 Severity = Literal["critical", "warning", "info"]
@@ -71,17 +71,16 @@ class Alert:
         if self.held_by is None:
             return asked
         by = ", ".join((DEPLOYMENT.name, *self.held_by))
+        # Not for ever: a deployment, or a source of it, that was taken out of the configuration takes its alerts along.
         if self.reads:
-            seen: tuple[Label, ...] = (DEPLOYMENT,)
-            where = {SYSTEM: self.system}
-            looked = " and on (deployment) ".join(f"({self._was_read(stream)})" for stream in self.reads)
+            on = f"on ({DEPLOYMENT.name})"
+            looked = f" and {on} ".join(f"({self._was_read(stream)})" for stream in self.reads)
+            known = f" and {on} ".join(self._is_configured(stream) for stream in self.reads)
         else:
             seen = (DEPLOYMENT, SYSTEM, SOURCE)
-            where = None
+            on = f"on ({', '.join(label.name for label in seen)})"
             looked = SOURCE_UP.over_time("max_over_time", "1m", by=seen).equals(1).render(RULE)
-        on = f"on ({', '.join(label.name for label in seen)})"
-        # Not for ever: a deployment that was taken out of the configuration takes its alerts along.
-        known = SOURCE_UP.over_time("max_over_time", "6h", by=seen, where=where).render(RULE)
+            known = SOURCE_UP.over_time("max_over_time", "6h", by=seen).render(RULE)
         # The rule remembers itself: ALERTS is what it said at the last evaluation.
         firing = f'ALERTS{{alertname="{self.name}", alertstate="firing"}}'
         held = f"({firing} unless {on} ({looked})) and {on} {known}"
@@ -91,6 +90,11 @@ class Alert:
         """Of this stream and no other: another source of the system, or another key of its server, tells nothing."""
         read = STREAM_UP.over_time("max_over_time", "1m", where={SYSTEM: self.system, STREAM: stream})
         return read.equals(1).render(RULE)
+
+    def _is_configured(self, stream: str) -> str:
+        """It was tried within six hours, in vain perhaps; the deployment's other sources may be there for ever."""
+        tried = STREAM_UP.over_time("max_over_time", "6h", by=DEPLOYMENT, where={SYSTEM: self.system, STREAM: stream})
+        return tried.render(RULE)
 
     def rule(self, first_steps: str = "") -> dict[str, Any]:
         """The rule as Prometheus reads it. first_steps: of its runbook, so that they stand in the mail itself."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from exporters.her.metrics import CONTEXT_LAST_ACTIVITY, DEBUGGER_LAST_FRAME
+from exporters.her.sql_metrics import LOCK_TIME
 from exporters.her.system import HER
 from tests.contract.observer import Observed, observed
 from tests.her.golden import life
@@ -28,6 +29,8 @@ _FROM_TTL = re.compile(rf"^({CONTEXT_LAST_ACTIVITY.name}{{[^}}]*}}) (\S+)$", re.
 _SERVERS = re.compile(r"^(her_(?:redis|postgres)_\w+|her_endpoint_answer_seconds)({[^}]*}) (\S+)$", re.MULTILINE)
 _SERVER_VERSION = re.compile(r'(?<=version=")[^"]*')
 _HEARD = re.compile(rf"^({DEBUGGER_LAST_FRAME.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
+# PostgreSQL's own clock runs on beside the one the exporter is given here.
+_RENEWED = re.compile(rf"^({LOCK_TIME.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
 _FIRST_BLANK = re.compile(r"(?<!\\) ")
 _HASHES = re.compile(r",(?:user|task)=[0-9a-f]{16}")
 _FIELD_NAMES = re.compile(r'(\w+)=(?:"(?:[^"\\]|\\.)*"|[^,]*)(?:,|\Z)', re.DOTALL)
@@ -58,9 +61,10 @@ def compare(name: str, text: str) -> None:
 
 
 def exposition(told: Observed) -> str:
-    """What /metrics says of HER. The times that Redis's and the debugger's own clocks decide are left out here."""
+    """What /metrics says of HER. The times that the servers' and the debugger's own clocks decide are left out."""
     text = _FROM_TTL.sub(r"\1 <from the time to live>", told.families("her_", "gen_ai_"))
     text = _SERVERS.sub(_of_a_server, text)
+    text = _RENEWED.sub(r"\1 <by the age that the server tells>", text)
     return _HEARD.sub(r"\1 <when it was heard>", text)
 
 

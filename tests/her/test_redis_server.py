@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
@@ -154,9 +154,34 @@ def test_a_restart_is_no_fall(house: Redis, connection: redis.Redis, owner: redi
     # More than before the restart: by the number alone it would look like a growth of five.
     expire(owner, 7)
     redis_client.close(connection)
-    third = reader.read(connection, second.next_cursor, NOW)
+    later = NOW + timedelta(minutes=1)
+    third = reader.read(connection, second.next_cursor, later)
     assert third.totals["expired_keys"] == 7
-    assert reader.read(connection, third.next_cursor, NOW).next_cursor == third.next_cursor, "nothing to commit"
+    assert not third.gap
+    soon = later + timedelta(seconds=45)
+    assert reader.read(connection, third.next_cursor, soon).next_cursor == third.next_cursor, "nothing to commit"
+
+
+@pytest.mark.parametrize("old", ["began before the last look", "of a cursor without a time", "tells no uptime"])
+def test_what_another_server_counted_before_is_not_new(
+    monkeypatch: pytest.MonkeyPatch, connection: redis.Redis, owner: redis.Redis, old: str
+) -> None:
+    """A replica that takes over brings the evictions of its whole life: they are no alert now."""
+    reader = CounterReader()
+    expire(owner, 5)
+    cursor = reader.read(connection, None, NOW).next_cursor | {"run": "of the server before"}
+    told = owner.info() | {"uptime_in_seconds": 86_400}
+    if old == "of a cursor without a time":
+        del cursor["at"]
+    elif old == "tells no uptime":
+        del told["uptime_in_seconds"]
+    monkeypatch.setattr(redis_server, "_info", lambda _: told)
+    second = reader.read(connection, cursor, NOW + timedelta(seconds=15))
+    assert second.gap
+    assert set(second.totals.values()) == {0}
+    monkeypatch.setattr(redis_server, "_info", lambda _: told | {"expired_keys": told["expired_keys"] + 3})
+    third = reader.read(connection, second.next_cursor, NOW + timedelta(seconds=30))
+    assert (third.gap, third.totals["expired_keys"]) == (False, 3), "counted from there on"
 
 
 def test_which_texts_leave_her() -> None:

@@ -18,6 +18,7 @@ from exporters.core.contract import Probe, Source
 from exporters.core.errors import ConfigError, SourceDown, StreamError
 from exporters.core.metric import Kind
 from exporters.her import metrics
+from exporters.her.copies_watch import WatchedList
 from exporters.her.intervals import HTTP, LIVE, PROBES, ROW_STREAMS, SQL_PROBES, STREAMS
 from exporters.her.settings import HerSettings
 from exporters.her.simulate import Her
@@ -26,6 +27,7 @@ from exporters.her.sql_grants import grants
 from exporters.her.sql_metrics import SQL_METRICS
 from exporters.her.system import HER
 from exporters.her.system_metrics import POSTGRES_METRICS
+from exporters.readers.redis_list import RedisList
 from tests.her.deployments import ALL_TEXT, HASH_KEY, settings
 from tests.her.reading import Reader, collected, readers
 from tests.her.whole_life import Clock, tell_everything
@@ -308,3 +310,12 @@ def test_the_readme_names_every_stream_every_probe_and_the_grant() -> None:
     assert [name for name in (*PROBES, *LIVE, *SQL_PROBES, *HTTP) if f"probe `{name}`" not in text] == []
     assert GRANT in text
     assert grants() in text
+
+
+def test_decisions_are_remembered_only_where_there_is_another_copy() -> None:
+    alone, both = settings(), settings(postgres={"host": "127.0.0.1", "user": "observer"})
+    made = [
+        next(stream.reader for stream in sources(given, HASH_KEY)[0].streams if stream.name == "decisions")
+        for given in (alone, both)
+    ]
+    assert [type(reader) for reader in made] == [RedisList, WatchedList]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
-from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,120 +12,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporters.core.contract import Batch, Json, RememberingReader, identity
+from exporters.core.contract import RememberingReader, identity
 from exporters.core.errors import SourceDown, StreamError
-from exporters.demo.postgres import Postgres
-from exporters.readers import postgres_moment, postgres_slices, postgres_snapshot
-from exporters.readers.postgres_client import Connection, close, connect
-from exporters.readers.postgres_history import HistoryPages, Page
-from exporters.readers.postgres_rows import PostgresRows
-from exporters.readers.postgres_slices import Slices
+from exporters.readers import postgres_moment, postgres_snapshot
+from exporters.readers.postgres_client import close
 from exporters.readers.postgres_table import Table
-
-HASH_KEY = b"a hash key of the test's, 32 or more"
-NOW = datetime(2026, 2, 22, tzinfo=UTC)
-FACTS = Table(name="facts", key="id", key_type="bigint", time="at", columns={"word": "left(word, 20)"})
-BY_KIND = Table(name="facts", key="id", key_type="bigint", time="at", lead="kind", columns={"word": "left(word, 20)"})
-SCHEMA = """
-    CREATE TABLE facts (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), day date,
-                        kind text DEFAULT 'a', word text);
-    CREATE INDEX facts_at ON facts (at);
-    CREATE INDEX facts_kind ON facts (kind, at DESC);
-    CREATE INDEX facts_day ON facts (day);
-"""
-
-
-class Memory(dict[bytes, int]):
-    """Ids as the state file keeps them."""
-
-    def among(self, hashes: Sequence[bytes]) -> set[bytes]:
-        return {hashed for hashed in hashes if hashed in self}
-
-    def oldest(self) -> int | None:
-        return min(self.values(), default=None)
-
-    def change(self, batch: Batch) -> None:
-        self.update(batch.seen.add)
-        if batch.seen.forget_before is not None:
-            for hashed in [hashed for hashed, at in self.items() if at < batch.seen.forget_before]:
-                del self[hashed]
-
-
-class House:
-    """A table, who writes it, and who reads it."""
-
-    def __init__(self, server: Postgres, table: Table = FACTS, **options: Any) -> None:
-        self.server = server
-        self.writer = psycopg.connect(server.dsn(), autocommit=True)
-        self.link = self.connect()
-        self.memory = Memory()
-        self.cursor: Json = None
-        self.batches: list[Batch] = []
-        self.words: list[str] = []
-        self.reader = PostgresRows(table=table, hash_key=HASH_KEY, **options)
-
-    def connect(self) -> Connection:
-        return connect(
-            host="127.0.0.1",
-            port=self.server.port,
-            user="postgres",
-            dbname="postgres",
-            password=self.server.password,
-            timeout=2.0,
-        )
-
-    def close(self) -> None:
-        self.writer.close()
-        close(self.link)
-
-    def say(self, *words: str, ago: float = 0, kind: str = "a") -> None:
-        for word in words:
-            self.writer.execute(
-                "INSERT INTO facts (at, word, kind) VALUES (clock_timestamp() - make_interval(secs => %s), %s, %s)",
-                (ago, word, kind),
-            )
-
-    def live(self) -> Batch:
-        return self._take(self.reader.read_live(self.link, self.cursor, NOW, self.memory))
-
-    def history(self) -> Batch:
-        batch = self.reader.read_history(self.link, self.cursor, NOW, self.memory)
-        self.reader.rest()
-        return self._take(batch)
-
-    def everything(self) -> list[str]:
-        """Read until there is nothing; the words of this time."""
-        before = len(self.words)
-        batch = self.live()
-        while batch.more:
-            batch = self.live()
-        while batch.history:
-            batch = self.history()
-        return self.words[before:]
-
-    def audit_next(self) -> None:
-        """Five minutes pass."""
-        self.cursor["wide"][1] -= 301 * 1_000_000
-
-    def _take(self, batch: Batch) -> Batch:
-        self.cursor = json.loads(json.dumps(batch.next_cursor))
-        self.memory.change(batch)
-        self.batches.append(batch)
-        self.words += [str(record[-1]) for record in batch.records]
-        return batch
-
-
-@pytest.fixture
-def house(postgres_server: Postgres) -> Iterator[House]:
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
-        connection.execute(SCHEMA)
-    with closing(House(postgres_server)) as made:
-        yield made
-
-
-def another(house: House, table: Table = FACTS, **options: Any) -> House:
-    """Another reader of the same table."""
-    return House(house.server, table, **options)
+from tests.readers.rows_house import BY_KIND, DAYS, NOW, House, another
 
 
 def test_it_is_a_remembering_reader(house: House) -> None:
@@ -250,65 +140,6 @@ def test_a_window_larger_than_a_page(house: House) -> None:
         assert reader.everything() == []
 
 
-@pytest.fixture
-def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The audit looks at a 48th of its window at a time, as it comes to in a busy database."""
-    monkeypatch.setattr(postgres_slices, "_FIRST_PART", 48)
-    monkeypatch.setattr(postgres_slices, "_SHORT", 0.0)
-
-
-@pytest.mark.parametrize("table", [FACTS, BY_KIND])
-def test_an_audit_in_parts_finds_what_one_query_finds(house: House, in_parts: None, table: Table) -> None:
-    with closing(another(house, table, page=4)) as reader:
-        reader.everything()
-        for hours in range(24):
-            reader.say(*(f"{hours}h {n}" for n in range(1 + 7 * (hours == 9))), ago=hours * 3600 + 1)
-        reader.say("ahead", ago=-3600)
-        assert sorted(reader.everything()) == ["0h 0", "ahead"]
-        reader.audit_next()
-        reads = len(reader.batches)
-        assert len(reader.everything()) == 23 + 7
-        assert len(reader.batches) - reads > 40
-        assert sum(batch.late for batch in reader.batches) == 30
-        assert len(set(reader.words)) == len(reader.words) == 32
-        reader.audit_next()
-        assert reader.everything() == []
-
-
-def test_what_is_committed_behind_an_audit_in_parts_is_found_by_the_next(house: House, in_parts: None) -> None:
-    with closing(another(house, BY_KIND)) as reader:
-        reader.everything()
-        reader.audit_next()
-        with psycopg.connect(house.server.dsn()) as slow:
-            slow.execute("INSERT INTO facts (at, word) VALUES (now() - interval '20 hours', 'slow')")
-            while reader.cursor["sweep"] is None or datetime.fromisoformat(reader.cursor["sweep"][3]) < (
-                datetime.now(UTC) - timedelta(hours=12)
-            ):
-                assert reader.live().more is True
-            slow.commit()
-        reader.say("behind", ago=18 * 3600)
-        reader.say("before", ago=3 * 3600)
-        assert reader.everything() == ["before"]
-        reader.audit_next()
-        assert sorted(reader.everything()) == ["behind", "slow"]
-        reader.audit_next()
-        assert reader.everything() == []
-
-
-def test_parts_of_the_audit_grow_and_shrink_with_what_they_take() -> None:
-    parts = Slices(timedelta(hours=24))
-    now = datetime(2026, 2, 22, tzinfo=UTC)
-    assert parts.until(now - timedelta(hours=24), now) == now - timedelta(hours=23)
-    for _ in range(10):
-        parts.took(0.001)
-    assert parts.until(now - timedelta(hours=24), now) is None, "a small table is read in one"
-    for _ in range(10):
-        parts.took(1.0)
-    assert parts.length == timedelta(minutes=30)
-    assert parts.until(now - timedelta(minutes=30), now) is None, "the last part has no end"
-    assert parts.until(None, now) is None
-
-
 def test_rows_of_the_same_time_share_pages(house: House) -> None:
     with closing(another(house, page=7)) as reader:
         reader.everything()
@@ -323,82 +154,6 @@ def test_new_values_before_the_time_are_found(house: House) -> None:
         reader.say("z", kind="z")
         reader.say("b", kind="b")
         assert sorted(reader.everything()) == ["b", "z"]
-
-
-def test_history_meets_what_was_emitted_live(house: House) -> None:
-    """The one boundary between them are the ids, for rows older than any of those are not even asked for."""
-    with closing(another(house, history_page=10)) as reader:
-        reader.say(*(f"old {n}" for n in range(15)), ago=1e6)
-        reader.say("infinite")
-        reader.writer.execute("UPDATE facts SET at = 'infinity' WHERE word = 'infinite'")
-        reader.live()
-        reader.say("new", "hours old", ago=3 * 3600)
-        reader.writer.execute("INSERT INTO facts (at, word) VALUES ('infinity', 'for ever')")
-        reader.audit_next()
-        while reader.live().more:
-            pass
-        assert sorted(reader.words) == ["for ever", "hours old", "new"]
-        while reader.batches[-1].history:
-            reader.history()
-        assert sorted(reader.words) == sorted(
-            [*(f"old {n}" for n in range(15)), "infinite", "new", "hours old", "for ever"]
-        )
-        reader.audit_next()
-        assert reader.everything() == []
-
-
-def test_a_page_read_ahead_is_that_of_the_next_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.say(*(f"old {n}" for n in range(35)), ago=1e6)
-    asked: list[str] = []
-    real = HistoryPages._fetch
-
-    def counted(self: HistoryPages, connection: Connection, after: str | None) -> Page:
-        asked.append(threading.current_thread().name)
-        return real(self, connection, after)
-
-    monkeypatch.setattr(HistoryPages, "_fetch", counted)
-    with closing(another(house, history_page=10)) as reader:
-        reader.live()
-        for _ in range(4):
-            reader.history()
-            reader.say("new")
-            reader.live()  # on the same connection, between two pages
-        assert sorted(reader.words) == sorted([*(f"old {n}" for n in range(35)), *["new"] * 4])
-        assert not any(batch.gap for batch in reader.batches), "an older snapshot is not another database"
-        assert reader.cursor["narrow"][0] is not None
-    assert asked == [threading.current_thread().name, *["facts ahead"] * 3]
-
-
-def test_a_page_read_ahead_of_another_connection_or_server_is_read_again(house: House) -> None:
-    house.say(*(f"old {n}" for n in range(35)), ago=1e6)
-    with closing(another(house, history_page=10)) as reader:
-        reader.live()
-        reader.history()
-        house.writer.execute("UPDATE facts SET word = 'changed'")  # what was read ahead has the words of before
-        close(reader.link)
-        reader.link = reader.connect()
-        assert [row[-1] for row in reader.history().records] == ["changed"] * 10
-        reader.cursor["started"] = "another time"
-        house.writer.execute("UPDATE facts SET word = 'again'")
-        assert [row[-1] for row in reader.history().records] == ["again"] * 10
-        assert reader.history().history is False
-        assert len(reader.words) == 35
-
-
-def test_a_connection_that_ends_while_a_page_is_read_ahead_is_told_by_the_next_read(house: House) -> None:
-    house.say(*(f"old {n}" for n in range(25)), ago=1e6)
-    with closing(another(house, history_page=10)) as reader:
-        reader.live()
-        batch = reader.reader.read_history(reader.link, reader.cursor, NOW, reader.memory)
-        reader.reader.rest()
-        reader._take(batch)
-        reader.history()
-        house.writer.execute("SELECT pg_terminate_backend(%s)", (reader.link.info.backend_pid,))
-        with pytest.raises(SourceDown):
-            reader.live()
-        reader.link = reader.connect()
-        assert len(reader.everything()) == 5
-        assert len(set(reader.words)) == 25
 
 
 @pytest.mark.parametrize("when", ["after", "during"])
@@ -478,8 +233,7 @@ def test_a_row_that_is_written_again_in_place_counts_once(house: House) -> None:
 
 
 def test_a_column_of_days(house: House) -> None:
-    days = Table(name="facts", key="id", key_type="bigint", time="day", time_type="date", columns={"word": "word"})
-    with closing(another(house, days)) as reader:
+    with closing(another(house, DAYS)) as reader:
         reader.everything()
         for back in (0, 1):
             reader.writer.execute("INSERT INTO facts (day, word) VALUES (current_date - %s, %s)", (back, f"{back}"))

@@ -56,6 +56,11 @@ class Receiver:
             connection.request("POST", path, body)
             return connection.getresponse().status
 
+    def health(self) -> int:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status
+
 
 @pytest.fixture
 def receiver(tmp_path: Path, provider: Service) -> Iterator[Receiver]:
@@ -112,6 +117,17 @@ def test_one_service_that_fails_keeps_no_other_from_being_told(receiver: Receive
     assert receiver.post(posted(alert("A", "One."))) == 503
     log = receiver.log.read_text()
     assert "address 1 (NotifyJSON): not delivered" in log
+    assert "address 1 is none that Apprise understands" in log
+    assert SECRET not in log
+
+
+def test_an_address_that_is_none_costs_nobody_else_the_message(receiver: Receiver, provider: Service) -> None:
+    assert receiver.health() == 200
+    receiver.file.write_text(f"nothing://{SECRET} {provider.address}")
+    assert receiver.health() == 503
+    assert receiver.post(posted(alert("A", "One."))) == 200
+    assert provider.taken == ["firing: One. [A]"]
+    log = receiver.log.read_text()
     assert "address 1 is none that Apprise understands" in log
     assert SECRET not in log
 

@@ -89,6 +89,19 @@ def test_alertmanager_takes_the_receiver_for_sms(tmp_path: Path) -> None:
     assert "sns_configs" in written.read_text()
 
 
+def test_alertmanager_takes_any_other_webhook(tmp_path: Path) -> None:
+    checkout = make_checkout(tmp_path)
+    template = checkout.folder / "prometheus/alertmanager.yml"
+    config: dict[str, Any] = yaml.safe_load(template.read_text())
+    (critical,) = [receiver for receiver in config["receivers"] if receiver["name"] == "critical"]
+    critical.setdefault("webhook_configs", []).append({"url_file": "/run/secrets/pager_url"})
+    template.write_text(yaml.safe_dump(config))
+    checkout.lay_out(environment=MAIL)
+    written = checkout.document("alertmanager/alertmanager.yml")
+    (critical,) = [receiver for receiver in written["receivers"] if receiver["name"] == "critical"]
+    assert critical["webhook_configs"] == [{"url_file": "/run/secrets/pager_url"}]
+
+
 def test_every_variable_it_names_is_one() -> None:
     known = set(re.findall(r"(?m)^#?([A-Z_]+)=", text(".env.example")))
     shown = {name for kind, body in BLOCKS if kind == "sh" for name in re.findall(r"(?m)^([A-Z_]+)=", body)}

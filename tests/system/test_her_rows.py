@@ -68,11 +68,14 @@ def test_both_copies_are_counted_and_no_counter_falls(house: House, redis_server
     def all_rows(scrape: Scrape) -> bool:
         return scrape.total("her_decision_rows_total") == house.rows()
 
+    def both_copies(scrape: Scrape) -> bool:
+        return all_rows(scrape) and scrape.total("her_decisions_total") == house.rows()
+
     with exporter:
         exporter.until(all_rows, "history is counted")
         house.her.agent_request()
         house.her.daily()
-        scrape = exporter.until(all_rows, "what came after is counted")
+        scrape = exporter.until(both_copies, "what came after is counted in both")
         assert scrape.total("her_decision_rows_total") == scrape.total("her_decisions_total") == house.rows() > 50
         assert scrape.one("observatory_source_up", source="postgres") == 1
         assert scrape.one("observatory_stream_history_left", stream="decision_rows") == 0
