@@ -24,8 +24,10 @@ from exporters.sigmasight.models import Models, decode_models, encode_models, mo
 from exporters.sigmasight.recorded_answers import RecordedAnswers
 from exporters.sigmasight.settings import SigmaSightSettings
 
-LONGEST_ANSWER = timedelta(hours=6)
-"""How long after its beginning an answer is looked for: two rows per request make a longer look cost too much."""
+LONGEST_ANSWER = timedelta(hours=15)
+"""How long after its beginning an answer is looked for: as far as a clock can be behind, and an hour. There are two rows
+per request, so that a longer look costs more than it finds.
+"""
 
 
 def ai_requests(
