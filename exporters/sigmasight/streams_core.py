@@ -25,8 +25,8 @@ from exporters.sigmasight.recorded_answers import RecordedAnswers
 from exporters.sigmasight.settings import SigmaSightSettings
 
 LONGEST_ANSWER = timedelta(hours=15)
-"""How long after its beginning an answer is looked for: as far as a clock can be behind, and an hour. There are two rows
-per request, so that a longer look costs more than it finds.
+"""How long after its beginning an answer is looked for: as far as a clock can be behind, and an hour. A longer look
+costs more than it finds, as there are two rows per request.
 """
 
 
