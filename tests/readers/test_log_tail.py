@@ -165,7 +165,8 @@ def test_years_of_rotated_files_need_few_descriptors(path: Path) -> None:
     path.rename(path.with_name("app.log.400"))
     append(path, "two")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(fd.name) for fd in Path("/proc/self/fd").iterdir()) + 100, limits[1]))
+    highest = max(int(held.name) for held in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 100, limits[1]))
     try:
         assert reading.read() == ["one", "two"]
     finally:
