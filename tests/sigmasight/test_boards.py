@@ -8,8 +8,10 @@ import pytest
 
 from exporters.core import health, llm
 from exporters.core.catalog import Catalog
+from exporters.core.catalog_sql import sql_problems, unnamed_columns
 from exporters.registry import MEASUREMENTS, METRICS
 from exporters.sigmasight import metrics
+from exporters.sigmasight.texts import TEXT_ROWS
 from grafana.dashboards.panels import Board, to_json
 from grafana.dashboards.sigmasight import BOARDS
 from tests.dashboards.structure import problems, together
@@ -34,7 +36,9 @@ def test_it_asks_for_nothing_undeclared(board: Board) -> None:
     assert len(asked) >= 2, "a switch of models, and a start of the back end"
     assert [problem for text in (*asked, *queries(board, "prometheus")) for problem in CATALOG.promql(text)] == []
     assert [problem for text in queries(board, "influxdb") for problem in CATALOG.flux(text)] == []
-    assert ("sigmasight_text" in json.dumps(to_json(board))) == board.restricted == ("text" in board.tags)
+    assert [problem for text in queries(board, "postgres") for problem in sql_problems(text, TEXT_ROWS)] == []
+    reads = "sigmasight_text" in json.dumps(to_json(board)) or bool(queries(board, "postgres"))
+    assert reads == board.restricted == ("text" in board.tags)
 
 
 def test_everything_is_asked_for() -> None:
@@ -45,6 +49,15 @@ def test_everything_is_asked_for() -> None:
     assert {metric.name for metric in (*metrics.METRICS, *metrics.SHARED)} - asked == set()
     assert {one.name for one in metrics.MEASUREMENTS} - stored == set()
     assert asked <= {metric.name for metric in (*metrics.METRICS, *llm.FAMILIES, *metrics.SHARED, *health.METRICS)}
+
+
+def test_every_column_of_words_is_asked_for() -> None:
+    assert unnamed_columns((text for board in BOARDS for text in queries(board, "postgres")), TEXT_ROWS) == []
+
+
+@each_board
+def test_nobody_asks_for_words_by_the_clock(board: Board) -> None:
+    assert bool(queries(board, "postgres")) == (board.refresh == "")
 
 
 def test_no_two_are_confused() -> None:
