@@ -29,7 +29,8 @@ class Column:
 
     name: a label, tag or field. title: the heading. asked: where the column is a number of its own, what is asked.
     words: what values are called and how they are coloured. wide: pixels, 0 lets Grafana choose.
-    links: data links. numeric: the label's values are numbers, and sorted as such (7 before 14).
+    colour: of everything in it, where it is not blank. links: data links. numeric: the label's values are numbers, and
+    sorted as such (7 before 14).
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column:
     limits: Limits | None = None
     wide: int = 0
     wrap: bool = False
+    colour: str = ""
     links: tuple[Json, ...] = ()
     numeric: bool = False
 
@@ -284,7 +286,9 @@ def _override(c: Column) -> Json:
         properties.append({"id": "mappings", "value": mappings(c.words)})
     if c.limits is not None:
         properties.append({"id": "thresholds", "value": {"mode": "absolute", "steps": c.limits.steps()}})
-    if c.words or c.limits is not None:
+    if c.colour:
+        properties.append({"id": "color", "value": {"fixedColor": c.colour, "mode": "fixed"}})
+    if c.words or c.limits is not None or c.colour:
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     elif c.wrap:
         properties.append({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}})
