@@ -97,6 +97,8 @@ def test_nothing_it_prints_is_a_secret(tmp_path: Path) -> None:
         "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\nSMS_URLS=sms-canary\n"
         "POSTGRES_HOST=her.example.org\nPOSTGRES_PASSWORD=postgres-canary\n"
         "POSTGRES_TEXT_PASSWORD=text-canary\n"
+        "SIGMASIGHT_CORE_PASSWORD=core-canary\nSIGMASIGHT_AI_PASSWORD=ai-canary\n"
+        "SIGMASIGHT_CORE_TEXT_PASSWORD=core-text-canary\nSIGMASIGHT_AI_TEXT_PASSWORD=ai-text-canary\n"
     )
     run = prepare(tmp_path)
     for name, secret in contents(tmp_path).items():
