@@ -12,7 +12,6 @@ import yaml
 
 from exporters.core.settings import load as load_settings
 from exporters.core.settings import variables
-from exporters.registry import SYSTEMS
 from exporters.demo import programs
 from exporters.registry import SYSTEMS
 from tests.stack.checkout import make_checkout
@@ -119,7 +118,7 @@ def of_the_systems() -> set[str]:
             asked.add(str(name))
             return True
 
-        def get(self, name: str, otherwise: Any = None) -> Any:
+        def get(self, name: str, _otherwise: Any = None) -> Any:
             asked.add(name)
             return "1"
 
