@@ -6,6 +6,7 @@ from exporters.core.contract import System
 from exporters.sigmasight.metrics import MEASUREMENTS, METRICS
 from exporters.sigmasight.settings import SigmaSightSettings, from_environment
 from exporters.sigmasight.sources import sources
+from exporters.sigmasight.texts import TEXT_ROWS
 
 SIGMASIGHT = System(
     name="sigmasight",
@@ -15,4 +16,5 @@ SIGMASIGHT = System(
     settings=SigmaSightSettings,
     from_environment=from_environment,
     sources=sources,
+    texts=TEXT_ROWS,
 )
