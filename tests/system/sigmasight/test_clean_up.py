@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,12 +107,10 @@ def test_counters_stand_windows_follow_and_no_rate_jumps(
         assert not living.is_alive()
         written = {table: house.sigma.produced[table] for table in COUNTED}
         for table, metric in COUNTED.items():
-            exporter.until(
-                lambda s, m=metric, t=table: s.total(m) == written[t], f"{metric}: every row, deleted or not"
-            )
+            exporter.until(shows(metric, written[table]), f"{metric}: every row, deleted or not")
         follow(exporter, asked)
         for table, metric in COUNTED.items():
-            until(lambda m=metric, t=table: told(prometheus, f"sum({m})") == written[t], f"{metric} is scraped")
+            until(scraped(prometheus, metric, written[table]), f"{metric} is scraped")
             window = f"{int(time.time() - since) + 2}s"
             new = written[table] - before[table]
             assert 0 < new < deleted[table] / 2, "a jump would be told from what was written"
@@ -122,6 +121,14 @@ def test_counters_stand_windows_follow_and_no_rate_jumps(
         assert fallen(prometheus) == {}
         gone = told(prometheus, f'min_over_time(sigmasight_table_rows_overdue{{table="{CLEANED[0]}"}}[{window}])')
         assert gone == 0
+
+
+def shows(metric: str, value: float) -> Callable[[Scrape], bool]:
+    return lambda scrape: scrape.total(metric) == value
+
+
+def scraped(prometheus: Prometheus, metric: str, value: float) -> Callable[[], bool]:
+    return lambda: told(prometheus, f"sum({metric})") == value
 
 
 def grown(exporter: Watching, metric: str, by: float) -> None:
