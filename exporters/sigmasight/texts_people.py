@@ -132,7 +132,8 @@ WITH events AS MATERIALIZED (
 SELECT at AS "time", since AS "since", lane AS "lane", step AS "step", error AS "error", source AS "source",
   conversation::text AS "conversation"
 FROM (
-  SELECT *, extract(epoch FROM at - lag(at) OVER (ORDER BY at))::float8 AS since FROM steps
+  -- Of the same moment, `signed up` comes first.
+  SELECT *, extract(epoch FROM at - lag(at) OVER (ORDER BY at, step DESC))::float8 AS since FROM steps
 ) AS one
 WHERE at >= <from> AND at <= <to>
 ORDER BY at DESC LIMIT {NEWEST_STEPS}""",  # noqa: S608 - constants of our own
