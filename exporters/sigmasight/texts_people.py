@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from exporters.core.sql import Column, TextRows
 
-NEWEST_USERS = 500
+NEWEST_USERS = 300
 """Users who are looked through, the last to sign up: three look-ups by index for each."""
 
 NEWEST_STEPS = 500

@@ -51,7 +51,7 @@ ACTIVE: Mapping[float | str, Word] = {"yes": Word("yes", GOOD), "no": Word("no",
 COLOURS = dict(zip(LANES, (NEUTRAL, GOOD, ALTERNATIVE, QUIET, BAD), strict=True))
 LANE: Mapping[float | str, Word] = {lane: Word(lane, colour) for lane, colour in COLOURS.items()}
 
-_USERS = newest(USER_ROWS).chosen(status="reached", tier="tier", active="active")
+_USERS = newest(USER_ROWS).chosen(status="reached")
 _STEPS = newest(STEP_ROWS)
 
 WHO = row(
@@ -63,7 +63,7 @@ WHO = row(
         _USERS.count("found", "looked through"),
         nothing="none",
         may_be_zero=WHY_NOBODY,
-        width=6,
+        width=8,
     ),
     row_table(
         "By status",
@@ -72,17 +72,7 @@ WHO = row(
         [column("status", "Status", words=STATUS), column("users", "Users", wide=110)],
         may_be_empty=WHY_NOBODY,
         nothing=NOT_FOUND,
-        width=9,
-        height=6,
-    ),
-    row_table(
-        "By tier",
-        "What do the users that match pay for?",
-        _USERS.totals("tier", name="users"),
-        [column("tier", "Tier"), column("users", "Users", wide=110)],
-        may_be_empty=WHY_NOBODY,
-        nothing=NOT_FOUND,
-        width=9,
+        width=16,
         height=6,
     ),
     row_table(
@@ -147,6 +137,4 @@ BOARD = words_page(
     CORE,
     search_box("User", "user"),
     offered("reached", "Status", newest(USER_ROWS).options("status")),
-    offered("tier", "Tier", newest(USER_ROWS).options("tier")),
-    offered("active", "Active", newest(USER_ROWS).options("active")),
 )

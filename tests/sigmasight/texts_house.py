@@ -102,10 +102,10 @@ class Readers:
         return as_grafana(asked.text, EVER, typed)
 
     def ask_page(
-        self, asked: Statement, when: Range = EVER, typed: Mapping[str, str] | None = None, *, explained: bool = False
+        self, asked: Statement, when: Range = EVER, typed: Mapping[str, str] | None = None, explain: str = ""
     ) -> list[Row]:
-        """What a page's own statement answers; or how it would be answered."""
-        text = ("EXPLAIN " if explained else "") + as_grafana(asked.text, when, typed)
+        """What a page's own statement answers; or with `EXPLAIN …` how."""
+        text = f"{explain} {as_grafana(asked.text, when, typed)}"
         return self.connections[asked.half].execute(text.encode()).fetchall()
 
     def dicts(
