@@ -8,8 +8,9 @@ from exporters.core.measurement import Measurement
 from exporters.core.metric import Metric
 from exporters.core.sql import TextRows
 from exporters.her.system import HER
+from exporters.sigmasight.system import SIGMASIGHT
 
-SYSTEMS: tuple[System, ...] = (HER,)
+SYSTEMS: tuple[System, ...] = (HER, SIGMASIGHT)
 
 METRICS: tuple[Metric, ...] = (
     *health.METRICS,

@@ -60,5 +60,4 @@ TOKEN_USAGE = histogram(
     (SYSTEM, PROVIDER, OPERATION, MODEL, TOKEN_TYPE),
 )
 
-FAMILIES: tuple[Metric, ...] = (OPERATION_DURATION, TOOL_DURATION)
-"""FIRST_CHUNK and TOKEN_USAGE join when the first registered system that measures them does."""
+FAMILIES: tuple[Metric, ...] = (OPERATION_DURATION, FIRST_CHUNK, TOKEN_USAGE, TOOL_DURATION)

@@ -68,9 +68,13 @@ def page(
     rows: Sequence[Row],
     *variables: Variable,
     text: bool = False,
+    reads: Sequence[str] = (),
     **rest: Any,
 ) -> Board:
-    """A page of SigmaSight. text: of the restricted set, whose Grafana has neither Home nor the main pages."""
+    """A page of SigmaSight. text: of the restricted set, whose Grafana has neither Home nor the main pages.
+
+    reads: the parts that not every SigmaSight has configured, and without which the page would be empty.
+    """
     return board(
         f"SigmaSight / {title}",
         uid=uid,
@@ -81,6 +85,6 @@ def page(
         variables=(deployments(SYSTEM_NAME), *variables),
         annotations=(MODEL_SWITCHED, WARMED_UP),
         links=(*(() if text else (home_link(),)), pages_link("SigmaSight", [SYSTEM_NAME])),
-        tags=(SYSTEM_NAME, *(("text",) if text else ())),
+        tags=(SYSTEM_NAME, *(("text",) if text else ()), *(f"reads-{part}" for part in reads)),
         **rest,
     )

@@ -61,4 +61,5 @@ LOG_LINES = page(
     choice(h.LEVEL, "Level"),
     search_box(),
     text=True,
+    reads=("log",),
 )

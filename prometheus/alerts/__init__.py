@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from prometheus.alerts import her, observatory, runbooks
+from prometheus.alerts import her, observatory, runbooks, sigmasight
 from prometheus.alerts.alert import Alert, rule_file
 
-BY_SYSTEM: dict[str, tuple[Alert, ...]] = {"observatory": observatory.ALERTS, "her": her.ALERTS}
+BY_SYSTEM: dict[str, tuple[Alert, ...]] = {
+    "observatory": observatory.ALERTS,
+    "her": her.ALERTS,
+    "sigmasight": sigmasight.ALERTS,
+}
 
 
 def rule_files() -> dict[str, str]:

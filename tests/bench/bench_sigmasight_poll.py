@@ -87,6 +87,9 @@ class Memory(dict[bytes, int]):
     def among(self, hashes: Any) -> set[bytes]:
         return {hashed for hashed in hashes if hashed in self}
 
+    def oldest(self) -> int | None:
+        return min(self.values(), default=None)
+
 
 class Poll:
     """One stream that has read everything up to now."""

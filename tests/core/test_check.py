@@ -321,4 +321,4 @@ def test_only_the_systems_asked_for(living: Redis, tmp_path: Path, capsys: pytes
     file = written(tmp_path, redis_settings(living))
     assert Check(file, capsys, "her").code == 0
     assert main(["check", "him", "--config.file", str(file)]) == 2
-    assert "there is no system 'him' (there are: her)" in capsys.readouterr().err
+    assert "there is no system 'him' (there are: her, " in capsys.readouterr().err

@@ -25,6 +25,7 @@ from exporters.demo.ports import LOOPBACK, free_port
 from exporters.demo.prometheus import Prometheus as Server
 from exporters.panel_queries import Answer, Prometheus, QueryFailed, Range, filled_in, seconds, table_answer
 from exporters.panel_queries import InfluxDB as Asker
+from exporters.registry import SYSTEMS
 
 pytestmark = pytest.mark.servers
 Json = dict[str, Any]
@@ -208,7 +209,7 @@ def test_a_prometheus_that_is_not_there_is_no_dead_panel() -> None:
 
 
 def test_the_generated_pages_are_the_packages_own() -> None:
-    assert {d.system for d in generated()} == {"home", "her"}
+    assert {d.system for d in generated()} == {"home", *(system.name for system in SYSTEMS)}
     assert all(d.json["title"] for d in generated())
 
 

@@ -1,4 +1,4 @@
-"""Every documented query is run, against a real Prometheus and a real InfluxDB that know a living HER."""
+"""Every documented query is run, against a real Prometheus and a real InfluxDB that know living systems."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -24,10 +26,16 @@ from exporters.demo.redis import Redis
 from exporters.her.simulate import Her, connect
 from exporters.her.simulate_postgres import Database
 from exporters.registry import MEASUREMENTS, METRICS
+from exporters.sigmasight.intervals import INTERVALS
+from exporters.sigmasight.simulate_batch import nightly
+from exporters.sigmasight.simulate_life import stories
 from tests.docs.documented_queries import PAGE, Query, queries
 from tests.her.whole_life import tell_everything
 from tests.servers.fixtures import skip_without
 from tests.servers.present import OPTIONAL
+from tests.sigmasight.databases import Databases, prepare
+from tests.sigmasight.golden.life import PRICES
+from tests.sigmasight.houses import House, make_account
 from tests.standins.influx_servers import real_influxd
 from tests.system.exporter import Exporter
 from tests.system.test_torture import drained
@@ -35,6 +43,7 @@ from tests.system.test_torture import drained
 PAGE_TEXT = PAGE.read_text(encoding="utf-8")
 QUERIES = queries(PAGE_TEXT)
 CATALOG = Catalog(METRICS, MEASUREMENTS)
+SYSTEMS = ["her", "sigmasight"]
 INFLUXD_HERE = not next(server for server in OPTIONAL if server.fixture == "influxd").missing
 
 
@@ -54,7 +63,7 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """A HER that lived through everything twice, an exporter, a Prometheus and, where there is one, an InfluxDB."""
+    """Systems that lived through everything twice, an exporter, a Prometheus and, where there is one, an InfluxDB."""
     folder = tmp_path_factory.mktemp("queries")
     with ExitStack() as stack:
         redis = stack.enter_context(Redis(folder / "redis", free_port(), password_file=folder / "redis-password"))
@@ -64,15 +73,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         influxdb = stack.enter_context(real_influxd(folder)) if INFLUXD_HERE else None
         settings = None
         if influxdb:
-            influxdb.make(wanted_buckets(["her"]), wanted_tokens(["her"], folder))
+            influxdb.make(wanted_buckets(SYSTEMS), wanted_tokens(SYSTEMS, folder))
             token_file = folder / "influxdb-exporter.token"
             settings = {"url": influxdb.address, "org": ORGANISATION, "token_file": str(token_file)}
         her = Her(connect("127.0.0.1", redis.port, redis.password), seed=91)
         database = Database(stack.enter_context(psycopg.connect(postgres.dsn(), autocommit=True)), her, seed=92)
         database.begin(30)
         texts = dict.fromkeys(("chats", "executions", "logs", "decisions"), True)
+        house = stack.enter_context(sigmasight(postgres, folder))
         exporter = stack.enter_context(
-            Exporter(folder / "exporter", redis, influx=settings, text=texts, postgres=account(postgres))
+            Exporter(
+                *(folder / "exporter", redis),
+                influx=settings,
+                others={"sigmasight": [deployment(house)]},
+                text=texts,
+                postgres=account(postgres),
+            )
         )
         config = {
             "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
@@ -87,6 +103,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             for error in ("", "forbidden"):
                 her.decision("proactive_outcome", "autonomy", details={"sent": not error, "error": error})
             database.tables.minute()
+            live(house)
             exporter.until_read()
             scraped(prometheus, 4)
         drained(exporter)
@@ -102,6 +119,37 @@ def account(postgres: Postgres) -> dict[str, Any]:
         "user": "postgres",
         "password_file": str(postgres.password_file),
     }
+
+
+@contextmanager
+def sigmasight(postgres: Postgres, folder: Path) -> Iterator[House]:
+    """A SigmaSight with two databases of that PostgreSQL, and a month behind it."""
+    prepare(postgres)
+    make_account(postgres)
+    (folder / "prices.yml").write_text(PRICES)
+    with Databases(postgres) as databases, closing(House(databases, folder)) as house:
+        house.sigma.found()
+        house.sigma.backfill(31, stories_per_day=4, aggregated=0.5)
+        yield house
+
+
+def deployment(house: House) -> dict[str, Any]:
+    """The settings of an exporter that reads it, as observatory.yml has them."""
+    account = house.address() | {"password_file": str(house.folder / "observer")}
+    return {
+        "core": account,
+        "ai": account | {"dbname": house.databases.ai_name},
+        "prices_file": str(house.folder / "prices.yml"),
+        "intervals": {name: min(interval, 1.0) for name, interval in INTERVALS.items()},
+    }
+
+
+def live(house: House) -> None:
+    """Requests with and without tokens, tools and errors, users on their way, a night's run."""
+    for story in islice(stories(house.sigma.company), 60):
+        house.sigma.tell(story)
+    house.sigma.burst(20)
+    house.sigma.tell(nightly(house.sigma.pen))
 
 
 def scraped(prometheus: Prometheus, times: int) -> None:
@@ -168,7 +216,7 @@ def test_the_page_is_for_people() -> None:
 
 
 def test_every_family_has_a_question() -> None:
-    """HER, the shared families and the exporter's own health: none is left to the reader's imagination."""
+    """Each system, the shared families and the exporter's own health: none is left to the reader's imagination."""
     named = {name for query in QUERIES if query.language == "promql" for name in CATALOG.metrics_in(query.text)}
-    for prefix, least in (("her_", 20), ("gen_ai_", 2), ("observatory_", 12)):
+    for prefix, least in (("her_", 20), ("sigmasight_", 20), ("gen_ai_", 2), ("observatory_", 12)):
         assert sum(name.startswith(prefix) for name in named) >= least, prefix

@@ -1,16 +1,8 @@
-"""HER's exposition and lines, byte for byte: whoever changes what operators see finds it in the diff.
-
-After a change that is meant, write the golden files anew and read the difference before committing it:
-
-    OBSERVATORY_GOLDEN=write python -m pytest tests/her/test_golden.py && git diff tests/her/golden
-"""
+"""HER's exposition and lines, byte for byte: whoever changes what operators see finds it in the diff."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,12 +10,11 @@ import pytest
 from exporters.her.metrics import CONTEXT_LAST_ACTIVITY, DEBUGGER_LAST_FRAME
 from exporters.her.sql_metrics import LOCK_TIME
 from exporters.her.system import HER
+from tests.contract.golden import WRITING, compare, kinds
 from tests.contract.observer import Observed, observed
 from tests.her.golden import life
 
 GOLDEN = Path(__file__).parent / "golden"
-WRITING = os.environ.get("OBSERVATORY_GOLDEN") == "write"
-MOST_SHOWN = 60
 _FROM_TTL = re.compile(rf"^({CONTEXT_LAST_ACTIVITY.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
 # What the real servers say of themselves: their versions, sizes, clocks and connections.
 _SERVERS = re.compile(r"^(her_(?:redis|postgres)_\w+|her_endpoint_answer_seconds)({[^}]*}) (\S+)$", re.MULTILINE)
@@ -31,9 +22,6 @@ _SERVER_VERSION = re.compile(r'(?<=version=")[^"]*')
 _HEARD = re.compile(rf"^({DEBUGGER_LAST_FRAME.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
 # PostgreSQL's own clock runs on beside the one the exporter is given here.
 _RENEWED = re.compile(rf"^({LOCK_TIME.name}{{[^}}]*}}) (\S+)$", re.MULTILINE)
-_FIRST_BLANK = re.compile(r"(?<!\\) ")
-_HASHES = re.compile(r",(?:user|task)=[0-9a-f]{16}")
-_FIELD_NAMES = re.compile(r'(\w+)=(?:"(?:[^"\\]|\\.)*"|[^,]*)(?:,|\Z)', re.DOTALL)
 
 pytestmark = pytest.mark.servers
 
@@ -42,22 +30,6 @@ pytestmark = pytest.mark.servers
 def told(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     """HER's whole life, as the exporter saw it."""
     return observed(HER, life, tmp_path_factory.mktemp("golden"))
-
-
-def compare(name: str, text: str) -> None:
-    """The text is what the golden file holds; when writing, it becomes that."""
-    file = GOLDEN / name
-    if WRITING:
-        file.write_text(text, encoding="utf-8")
-        return
-    diff = list(
-        difflib.unified_diff(
-            file.read_text(encoding="utf-8").splitlines(), text.splitlines(), f"golden/{name}", "now", "", "", 0, ""
-        )
-    )
-    if diff:
-        more = [f"… and {len(diff) - MOST_SHOWN} lines more"] if len(diff) > MOST_SHOWN else []
-        pytest.fail("\n".join([*diff[:MOST_SHOWN], *more, "", __doc__ or ""]), pytrace=False)
 
 
 def exposition(told: Observed) -> str:
@@ -73,29 +45,12 @@ def _of_a_server(found: re.Match[str]) -> str:
     return f"{name}{_SERVER_VERSION.sub('...', labels)} <as the server says>"
 
 
-def kinds(told: Observed) -> str:
-    """Each kind of line once, with the first of them and how many there are; sorted.
-
-    Of one kind are lines of the same measurement, the same tags (hashes aside), and the same fields.
-    """
-    first: dict[tuple[str, str, str], str] = {}
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for bucket, line in told.lines:
-        series, rest = _FIRST_BLANK.split(line, maxsplit=1)
-        fields = rest.rpartition(" ")[0]
-        kind = (bucket, _HASHES.sub("", series), ",".join(_FIELD_NAMES.findall(fields)))
-        counts[kind] += 1
-        first.setdefault(kind, line)
-    spelled = (line.replace("\n", "\\n") for _, line in sorted(first.items()))
-    return "".join(f"{counts[kind]:4} {kind[0]}: {line}\n" for kind, line in zip(sorted(first), spelled, strict=True))
-
-
 def test_the_exposition(told: Observed) -> None:
-    compare("exposition.prom", exposition(told))
+    compare(GOLDEN / "exposition.prom", exposition(told))
 
 
 def test_the_lines(told: Observed) -> None:
-    compare("lines.influx", kinds(told))
+    compare(GOLDEN / "lines.influx", kinds(told))
 
 
 def test_the_time_that_is_not_golden(told: Observed) -> None:
@@ -117,4 +72,4 @@ def test_a_series_that_changes_would_be_seen(told: Observed) -> None:
     ):  # fmt: skip
         assert changed != text
         with pytest.raises(pytest.fail.Exception, match="OBSERVATORY_GOLDEN=write"):
-            compare("exposition.prom", changed)
+            compare(GOLDEN / "exposition.prom", changed)

@@ -17,7 +17,7 @@ from exporters.core.errors import SourceDown, StreamError
 from exporters.readers import postgres_moment, postgres_snapshot
 from exporters.readers.postgres_client import close
 from exporters.readers.postgres_table import Table
-from tests.readers.rows_house import BY_KIND, DAYS, NOW, House, another
+from tests.readers.rows_house import BY_KIND, DAYS, FACTS, NOW, House, another
 
 
 def test_it_is_a_remembering_reader(house: House) -> None:

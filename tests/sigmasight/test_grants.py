@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from exporters.demo.postgres import Postgres
 from exporters.sigmasight import grants
 from tests.sigmasight.databases import NOW, Databases
 
+README = Path(grants.__file__).with_name("README.md")
 PASSWORD = "an invented account's password"
 PERSONAL = {
     "users": {"email", "full_name", "hashed_password", "clerk_user_id"},
@@ -184,6 +186,16 @@ def test_no_canary_can_be_read_as_a_number(world: World) -> None:
                 assert "@" not in text, query
     assert read > 1000
     assert len(world.tokens) > 20
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [grants.account("observer"), grants.numbers("core", "observer"), grants.numbers("ai", "observer")],
+    ids=["account", "core", "ai"],
+)
+def test_the_readme_has_the_commands_to_paste(commands: str) -> None:
+    """Word for word: who pastes them gives what the tests above have tried."""
+    assert f"```sql\n{commands}```" in README.read_text(encoding="utf-8")
 
 
 def test_every_text_column_holds_a_canary(world: World) -> None:

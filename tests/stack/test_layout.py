@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exporters.demo import programs
+from exporters.registry import SYSTEMS
+from tests.contract.rooms import life_module
 from tests.stack.checkout import CONFIG, Checkout, make_checkout, write_page
 from tests.stack.compose import ROOT
 
@@ -274,7 +277,8 @@ def test_a_contradiction_is_named_and_nothing_is_written(
 def test_it_lays_out_the_repository_itself(tmp_path: Path) -> None:
     real = Checkout(ROOT, tmp_path / "out")
     config = tmp_path / "observatory.yml"
-    config.write_text(CONFIG)
+    # A page without what it reads is not laid out: here every system has everything switched on.
+    config.write_text(yaml.safe_dump({"systems": {s.name: [life_module(s).EXAMPLE] for s in SYSTEMS}}))
     subprocess.run(
         [sys.executable, ROOT / "scripts/layout.py", "--config", config, "--out", real.out],
         capture_output=True,

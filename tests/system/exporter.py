@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,20 @@ class Scrape:
 
 
 class Exporter(Server):
-    """The exporter on a Redis, with its configuration, state and log in one folder."""
+    """The exporter on a Redis, with its configuration, state and log in one folder.
 
-    def __init__(self, folder: Path, redis: Redis, *, influx: dict[str, Any] | None = None, **her: Any) -> None:
+    others: systems beside HER, as observatory.yml has them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        redis: Redis,
+        *,
+        influx: dict[str, Any] | None = None,
+        others: Mapping[str, Any] | None = None,
+        **her: Any,
+    ) -> None:
         self.port = free_port()
         deployment: dict[str, Any] = {
             "deployment": "default",
@@ -67,7 +78,7 @@ class Exporter(Server):
             "web": {"listen_addresses": [f"127.0.0.1:{self.port}"]},
             "state": {"directory": str(folder / "state")},
             "scrape_interval_seconds": 0.5,
-            "systems": {"her": [deployment]},
+            "systems": {"her": [deployment], **(others or {})},
         }
         if influx:
             config["influxdb"] = influx

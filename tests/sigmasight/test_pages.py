@@ -1,0 +1,29 @@
+"""What every page of SigmaSight marks in time, and which pages read text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from exporters.core.catalog import Catalog
+from exporters.registry import MEASUREMENTS, METRICS
+from exporters.sigmasight.health_metrics import HEALTHY
+from exporters.sigmasight.metrics import AI_MODEL_SINCE
+from grafana.dashboards.panels import Board, to_json
+from grafana.dashboards.sigmasight import BOARDS
+
+CATALOG = Catalog(METRICS, MEASUREMENTS)
+each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+
+
+@each_board
+def test_it_marks_switches_of_models_and_starts_of_the_back_end(board: Board) -> None:
+    asked = [target["expr"] for target in to_json(board)["annotations"]["list"] if target.get("expr")]
+    named = {name for text in asked for name in CATALOG.metrics_in(text)}
+    assert {AI_MODEL_SINCE.name, HEALTHY.name} <= named
+
+
+@each_board
+def test_texts_are_asked_for_on_restricted_pages_only(board: Board) -> None:
+    assert ("sigmasight_text" in json.dumps(to_json(board))) <= board.restricted == ("text" in board.tags)
