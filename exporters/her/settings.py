@@ -29,6 +29,7 @@ from exporters.core.label import OTHER
 from exporters.core.settings import Section, read_secret
 from exporters.her.intervals import INTERVALS
 from exporters.readers.http_json import Address as HttpAddress
+from exporters.readers.postgres_settings import TextAccountSettings
 from exporters.readers.websocket import Address
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -183,25 +184,6 @@ class WorkflowSettings(Section):
         return self
 
 
-class MemoryTextSettings(Section):
-    """The account through which the restricted Grafana reads memories word for word. The exporter never uses it.
-
-    password_file, ca_file: as Grafana has them, and so not looked at here. sslmode: Grafana knows no `prefer`.
-    """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    user: str = Field(min_length=1, max_length=63)
-    password_file: Path
-    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
-    ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> MemoryTextSettings:
-        _verifiable(self.sslmode, self.ca_file)
-        return self
-
-
 class PostgresSettings(Section):
     """HER's PostgreSQL, with an account that may read a few columns. password_file is read at every connect.
 
@@ -224,7 +206,7 @@ class PostgresSettings(Section):
     key_file: Path | None = None
     timeout_seconds: float = Field(5.0, ge=0.5, le=30)
     memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    memory_text: MemoryTextSettings | None = None
+    memory_text: TextAccountSettings | None = None
 
     @field_validator("password", mode="before")
     @classmethod

@@ -73,7 +73,7 @@ TEXTS: Final[Mapping[Half, Columns]] = MappingProxyType(
     {
         "core": MappingProxyType(
             {
-                "agent_conversations": ("id", "mode", "created_at", "updated_at"),
+                "agent_conversations": ("id", "user_id", "mode", "created_at", "updated_at"),
                 "agent_messages": (
                     *("id", "conversation_id", "role", "content", "first_token_ms", "latency_ms", "created_at"),
                 ),
@@ -167,6 +167,24 @@ def numbers(half: Half, account: str) -> str:
 def texts(half: Half, account: str) -> str:
     """The commands that let `account` read one half's words; another account than the one for numbers."""
     return "\n".join([*_columns(TEXTS[half], _checked(account)), ""])
+
+
+READER_BOUNDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "lock_timeout": "1s",
+        "idle_in_transaction_session_timeout": "10s",
+        "max_parallel_workers_per_gather": "0",
+        "jit": "off",
+        "standard_conforming_strings": "on",
+    }
+)
+"""More of the text account's parameters. A Grafana sets none for its session, so they belong to the account."""
+
+
+def reader(name: str) -> str:
+    """The commands that make the account for words: one that can only read, and whose statements stay small."""
+    bounds = "".join(f"ALTER ROLE {name} SET {key} = '{value}';\n" for key, value in READER_BOUNDS.items())
+    return account(name) + bounds
 
 
 def account(name: str) -> str:

@@ -42,6 +42,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         add(f"--{half}.password-file", dest=f"{half}_password_file", type=Path, help="file holding the password")
     add("--core.observer", dest="core_observer", help="an account to be granted what the exporter reads in core")
     add("--ai.observer", dest="ai_observer", help="the same in AI")
+    add("--core.reader", dest="core_reader", help="an account to be granted the words that pages show of core")
+    add("--ai.reader", dest="ai_reader", help="the same in AI")
     add("--seed", type=int, help="fixes every random choice; by default each run differs")
     add("--rate", type=float, default=4.0, help="rows per second, about (%(default)s)")
     add("--backfill-days", type=float, default=0.0, help="history to write first (%(default)s)")
@@ -148,7 +150,8 @@ def begin(
         legacy=not arguments.clerk,
     )
     sigma.create()
-    admit(sigma.pen, core_observer=arguments.core_observer, ai_observer=arguments.ai_observer)
+    accounts = ("core_observer", "ai_observer", "core_reader", "ai_reader")
+    admit(sigma.pen, **{name: getattr(arguments, name) for name in accounts})
     sigma.found(days_ago=arguments.backfill_days)
     if arguments.backfill_days:
         sigma.backfill(

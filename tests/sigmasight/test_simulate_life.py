@@ -136,11 +136,12 @@ def program(databases: Databases, folder: Path, *flags: str) -> Iterator[Server]
 def test_the_program_makes_tables_lives_and_ends(sigmasight_postgres: Postgres, tmp_path: Path) -> None:
     with Databases(sigmasight_postgres) as databases:
         databases.core.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        databases.core.execute("CREATE ROLE watcher")
+        databases.core.execute("CREATE ROLE watcher; CREATE ROLE core_words; CREATE ROLE ai_words")
         port = free_port()
         written = tmp_path / "backend.log"
         flags = ["--seed", "1", "--rate", "80", "--backfill-days", "1", "--edges", "--core.observer", "watcher"]
         flags += ["--ai.dbname", databases.ai_name, "--backend.port", str(port), "--log.file", str(written)]
+        flags += ["--core.reader", "core_words", "--ai.reader", "ai_words"]
         with program(databases, tmp_path, *flags) as server:
             assert request(port, "/health").status == 200
             asked = "SELECT count(*) FROM ai_request_metrics"
@@ -153,6 +154,10 @@ def test_the_program_makes_tables_lives_and_ends(sigmasight_postgres: Postgres, 
         assert re.search(r"simulate: stopped after \d+ rows", log)
         assert "Traceback" not in log
         assert databases.number("SELECT has_column_privilege('watcher', 'ai_request_metrics', 'model', 'SELECT')")
+        words = "SELECT has_column_privilege(%(who)s, %(table)s, 'content', 'SELECT')"
+        assert databases.number(words, {"who": "core_words", "table": "agent_messages"})
+        assert databases.number(words, {"who": "ai_words", "table": "ai_memories"}, half="ai")
+        assert not databases.number(words, {"who": "watcher", "table": "agent_messages"})
         people = databases.number("SELECT count(*) FROM admin_users")
         with program(databases, tmp_path, "--seed", "1", "--ai.dbname", databases.ai_name, "--rate", "60"):
             before = databases.number(asked)
