@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporters.core.contract import System
+from exporters.sigmasight.annotations_listing import LISTINGS
 from exporters.sigmasight.metrics import MEASUREMENTS, METRICS
 from exporters.sigmasight.settings import SigmaSightSettings, from_environment
 from exporters.sigmasight.sources import sources
@@ -15,4 +16,5 @@ SIGMASIGHT = System(
     settings=SigmaSightSettings,
     from_environment=from_environment,
     sources=sources,
+    listings=LISTINGS,
 )
