@@ -31,7 +31,7 @@ RUN groupadd --gid 10001 observatory \
 # What scripts/layout.py chooses from for Prometheus, Alertmanager and Grafana.
 COPY grafana /opt/observatory/stack/grafana
 COPY prometheus /opt/observatory/stack/prometheus
-COPY scripts/layout.py scripts/make_influxdb.py scripts/memory_sources.py scripts/server_configs.py scripts/watched.py \
+COPY scripts/layout.py scripts/make_influxdb.py scripts/server_configs.py scripts/text_sources.py scripts/watched.py \
      /opt/observatory/stack/scripts/
 COPY --from=build /opt/observatory /opt/observatory
 USER 10001:10001

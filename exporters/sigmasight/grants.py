@@ -83,14 +83,15 @@ TEXTS: Final[Mapping[Half, Columns]] = MappingProxyType(
                     *("id", "user_id", "event_type", "event_category", "error_code", "created_at"),
                 ),
                 "ai_request_metrics": (
-                    *("id", "conversation_id", "message_id", "model", "total_latency_ms", "error_type", "created_at"),
+                    *("id", "conversation_id", "message_id", "user_id", "model", "total_latency_ms", "error_type"),
+                    "created_at",
                 ),
             }
         ),
         "ai": MappingProxyType(
             {
-                "ai_feedback": ("id", "message_id", "rating", "edited_text", "comment", "created_at"),
-                "ai_memories": ("id", "user_id", "scope", "content", "tags", "created_at"),
+                "ai_feedback": ("id", "message_id", "rating", "edited_text", "comment", "created_at", "ctid"),
+                "ai_memories": ("id", "user_id", "scope", "content", "tags", "created_at", "ctid"),
                 "ai_kb_documents": ("id", "scope", "title", "content", "created_at", "updated_at"),
                 "ai_admin_annotations": (
                     *("id", "message_id", "annotation_type", "content", "suggested_response", "severity", "tags"),
@@ -100,7 +101,8 @@ TEXTS: Final[Mapping[Half, Columns]] = MappingProxyType(
         ),
     }
 )
-"""Columns by table, for an account that may show words: chats, feedback, memories, knowledge, annotations."""
+"""Columns by table, for an account that may show words: chats, feedback, memories, knowledge, annotations. `ctid` is
+where a row lies: of a table without an index on time only the end is read."""
 
 VIEWS: Final[Mapping[Half, Mapping[str, str]]] = MappingProxyType(
     {

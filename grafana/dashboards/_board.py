@@ -128,8 +128,11 @@ def search_box(title: str = "Search", variable: str = "search", *, typed: str = 
     )
 
 
-def databases(system: str) -> Variable:
-    """`$database`: whose database the page reads, among those of the deployments chosen."""
+def databases(kind: str) -> Variable:
+    """`$database`: whose database the page reads, among those of the deployments chosen.
+
+    kind: what scripts/text_sources.py calls the data sources, without the deployment.
+    """
     return Variable(
         DATABASE,
         {
@@ -142,8 +145,7 @@ def databases(system: str) -> Variable:
             "options": [],
             "query": POSTGRES_TEXT.type,
             "refresh": 1,
-            # The names that scripts/memory_sources.py gives.
-            "regex": f"/^{system.upper()} memories: ${{deployment:regex}}$/",
+            "regex": f"/^{kind}: ${{deployment:regex}}$/",
             "skipUrlSync": False,
             "type": "datasource",
         },
@@ -152,6 +154,8 @@ def databases(system: str) -> Variable:
 
 def offered(variable: str, title: str, asked: Sql) -> Variable:
     """A filter by values that SQL offers: `newest(…).options(column)`, used by `chosen(column=variable)`."""
+    # When the page is opened, and on every change of a time range that counts; what is new since belongs to All.
+    refresh = 2 if asked.rows.timed else 1
     return Variable(
         variable,
         {
@@ -161,8 +165,7 @@ def offered(variable: str, title: str, asked: Sql) -> Variable:
             "definition": "",
             "options": [],
             "query": asked.text,
-            # When the page is opened; what is new since then belongs to All.
-            "refresh": 1,
+            "refresh": refresh,
             "regex": "",
             "sort": 0,
             "type": "query",
@@ -196,12 +199,16 @@ def outward_link(title: str, variable: str, tooltip: str) -> Json:
     )
 
 
-def go(title: str, uid: str, **variables: str) -> Json:
-    """A data link to another page, with the time window and the deployment kept. variables: more of them to set."""
+def go(title: str, uid: str, *, keep: Sequence[str] = (), **variables: str) -> Json:
+    """A data link to another page, with the time window and the deployment kept.
+
+    keep: more variables that stay as they are. variables: more of them to set.
+    """
+    kept = "".join(f"&${{{name}:queryparam}}" for name in keep)
     chosen = "".join(f"&var-{name}={value}" for name, value in variables.items())
     return {
         "title": title,
-        "url": f"/d/{uid}?${{__url_time_range}}&${{deployment:queryparam}}{chosen}",
+        "url": f"/d/{uid}?${{__url_time_range}}&${{deployment:queryparam}}{kept}{chosen}",
         "targetBlank": False,
     }
 

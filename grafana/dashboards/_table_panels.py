@@ -29,7 +29,7 @@ class Column:
 
     name: a label, tag or field. title: the heading. asked: where the column is a number of its own, what is asked.
     words: what values are called and how they are coloured. wide: pixels, 0 lets Grafana choose.
-    links: data links.
+    colour: of everything in it, where it is not blank. links: data links.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Column:
     limits: Limits | None = None
     wide: int = 0
     wrap: bool = False
+    colour: str = ""
     links: tuple[Json, ...] = ()
 
 
@@ -275,7 +276,9 @@ def _override(c: Column) -> Json:
         properties.append({"id": "mappings", "value": mappings(c.words)})
     if c.limits is not None:
         properties.append({"id": "thresholds", "value": {"mode": "absolute", "steps": c.limits.steps()}})
-    if c.words or c.limits is not None:
+    if c.colour:
+        properties.append({"id": "color", "value": {"fixedColor": c.colour, "mode": "fixed"}})
+    if c.words or c.limits is not None or c.colour:
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     elif c.wrap:
         properties.append({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}})

@@ -305,13 +305,15 @@ systems:
       postgres: {{host: "2001:db8::7", port: 5433, dbname: m, memory_text: {READER}}}
     - {{deployment: quiet, redis: {{host: c}}, postgres: {{host: c}}}}
 """
-SOURCE = "provisioning/datasources/memories-text.yml"
+SOURCE = "provisioning/datasources/databases-text.yml"
 
 
 def with_a_memory_page(checkout: Checkout) -> Checkout:
     page = write_page(checkout.folder, "restricted", "her", "memories")
     panels = [{"type": "table", "datasource": {"type": "postgres", "uid": "${database}"}}]
-    page.write_text(json.dumps({**json.loads(page.read_text()), "tags": ["her", "reads-postgres"], "panels": panels}))
+    chosen = {"list": [{"type": "datasource", "regex": "/^HER memories: ${deployment:regex}$/"}]}
+    changed = {"tags": ["her", "reads-postgres"], "panels": panels, "templating": chosen}
+    page.write_text(json.dumps({**json.loads(page.read_text()), **changed}))
     return checkout
 
 
