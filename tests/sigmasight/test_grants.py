@@ -191,8 +191,11 @@ def test_no_canary_can_be_read_as_a_number(world: World) -> None:
 
 @pytest.mark.parametrize(
     "commands",
-    [grants.account("observer"), grants.numbers("core", "observer"), grants.numbers("ai", "observer")],
-    ids=["account", "core", "ai"],
+    [
+        *(grants.account("observer"), grants.numbers("core", "observer"), grants.numbers("ai", "observer")),
+        *(grants.reader("reader"), grants.texts("core", "reader"), grants.texts("ai", "reader")),
+    ],
+    ids=["account", "core", "ai", "reader", "core texts", "ai texts"],
 )
 def test_the_readme_has_the_commands_to_paste(commands: str) -> None:
     """Word for word: who pastes them gives what the tests above have tried."""

@@ -27,3 +27,10 @@ def test_it_marks_switches_of_models_and_starts_of_the_back_end(board: Board) ->
 @each_board
 def test_texts_are_asked_for_on_restricted_pages_only(board: Board) -> None:
     assert ("sigmasight_text" in json.dumps(to_json(board))) <= board.restricted == ("text" in board.tags)
+
+
+@each_board
+def test_words_in_a_database_are_asked_for_by_people_and_no_clock(board: Board) -> None:
+    asked = [query for panel in board.panels() for query in panel.queries if query.source.type == "postgres"]
+    assert bool(asked) == (board.refresh == "")
+    assert bool(asked) <= board.restricted
