@@ -273,7 +273,7 @@ def _rows(arguments: argparse.Namespace, start: datetime, stop: datetime, stack:
     metric = next((m for m in METRICS if m.name == arguments.name), None)
     if metric is None:
         raise ConfigError(
-            [f"there is no measurement, metric or listing {arguments.name!r}; docs/metrics.md lists them"]
+            [f"there is no measurement, metric or listing {arguments.name!r}; docs/metrics.md and --help list them"]
         )
     if not arguments.prometheus:
         raise ConfigError([f"{metric.name} is a metric: give --prometheus"])
