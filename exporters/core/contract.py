@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from exporters.core.bell import Bell
+from exporters.core.listing import Listing
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.metric import Metric
 from exporters.core.sql import TextRows
@@ -205,7 +206,8 @@ class Stream(Generic[C, E, S]):
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(Generic[C]):
-    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown.
+    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown. None: only a part has been read,
+    and it is to be called again once what is due has been.
 
     trouble: what of the samples, though they could be read, a person should hear who has just configured this; empty
     for nothing. For `observatory check`: where a state is itself `unreachable`, a successful read is no good news.
@@ -213,9 +215,15 @@ class Probe(Generic[C]):
 
     name: str
     interval: float
-    collect: Callable[[C, datetime], list[Sample]]
+    collect: Callable[[C, datetime], list[Sample] | None]
     feeds: tuple[Metric, ...]
     trouble: Callable[[Sequence[Sample]], str] = lambda _samples: ""
+
+    def whole(self, connection: C, now: datetime) -> list[Sample]:
+        """All of it, for who has nothing else to read meanwhile. Raises as `collect` does."""
+        while (samples := self.collect(connection, now)) is None:
+            continue
+        return samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +251,7 @@ class System:
     """One kind of watched system: THE registration value.
 
     metrics and measurements: everything it can emit. texts: rows that pages show where they
-    are. settings: the pydantic model of one deployment.
+    are. listings: rows that `observatory export` lists. settings: the pydantic model of one deployment.
     from_environment: one deployment from the system's own variable names, None if they are not set.
     sources: one deployment's settings -> its sources. hash_key keys the hashes of user ids.
     """
@@ -256,3 +264,4 @@ class System:
     from_environment: Callable[[Mapping[str, str]], Mapping[str, Any] | None]
     sources: Callable[[Any, bytes], tuple[Source[Any], ...]]
     texts: tuple[TextRows, ...] = ()
+    listings: tuple[Listing, ...] = ()

@@ -14,7 +14,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from exporters.core.redact import redact_head
+from exporters.core.redact import MARGIN, redact_head
 from exporters.sigmasight import names
 from exporters.sigmasight.health_metrics import LLM_ERRORS
 
@@ -42,11 +42,15 @@ _FAILING: Final = frozenset({"error", "critical"})
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,253}")
+ADDRESS_PLACEHOLDER: Final = "[address]"
+
+
 class LogLine(NamedTuple):
     """One line. level: empty for one that goes on with the record before. at: None where it has no time.
 
     logger: the first two parts of the name, `unnamed` without one. llm_error: a type, `other`, or empty if it is none.
-    text: redacted, only where asked for.
+    text: redacted and without e-mail addresses, only where asked for.
     """
 
     at: datetime | None
@@ -62,8 +66,13 @@ def parse_log_line(raw: bytes, *, keep_text: bool = False) -> LogLine:
     found = _of_json(line) if line.startswith("{") else _of_text(line)
     at, level, logger, message = found
     error = _llm_error(logger, message) if level in _FAILING else ""
-    text = redact_head(_UNPRINTABLE.sub("\ufffd", message), LINE_CHARACTERS) if keep_text else ""
-    return LogLine(at, level, _shortened(logger), error, text)
+    return LogLine(at, level, _shortened(logger), error, _kept(message) if keep_text else "")
+
+
+def _kept(message: str) -> str:
+    """What may be shown of it. Whose address an error is about is nobody's business but the back end's."""
+    seen = _UNPRINTABLE.sub("\ufffd", message[: LINE_CHARACTERS + MARGIN])
+    return redact_head(_ADDRESS.sub(ADDRESS_PLACEHOLDER, seen), LINE_CHARACTERS)
 
 
 def _of_text(line: str) -> tuple[datetime | None, str, str, str]:

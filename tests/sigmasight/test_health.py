@@ -18,7 +18,7 @@ from exporters.readers.http_json import Limits
 from exporters.sigmasight import health_metrics as m
 from exporters.sigmasight import probes_intervals, simulate_log
 from exporters.sigmasight.health_log import log_lines, log_source
-from exporters.sigmasight.health_log_events import parse_log_line
+from exporters.sigmasight.health_log_events import LINE_CHARACTERS, parse_log_line
 from exporters.sigmasight.health_probe import PATHS, backend_source, trouble
 from exporters.sigmasight.simulate_backend import Backend
 from tests.sigmasight.houses import HASH_KEY, House
@@ -228,6 +228,12 @@ def test_text_only_where_it_is_asked_for_and_never_with_a_secret(tmp_path: Path)
     parsed = parse_log_line(line.encode(), keep_text=True)
     assert parsed.text == "- app.agent.stream - ERROR - refused: api_key=[redacted]"
     assert parse_log_line(line.encode()).text == ""
+    addressed = b"2026-01-14 09:00:01,250 - app - ERROR - no metrics for first.last+x@mail.invalid: closed"
+    assert parse_log_line(addressed, keep_text=True).text == "- app - ERROR - no metrics for [address]: closed"
+    at_the_cut = b"2026-01-14 09:00:01,250 - app - ERROR - " + b"x " * 990 + b"first.last@mail.invalid"
+    kept = parse_log_line(at_the_cut, keep_text=True).text
+    assert len(kept) == LINE_CHARACTERS
+    assert "first" not in kept
     assert m.LOG_TEXT.kind == "text"
 
 

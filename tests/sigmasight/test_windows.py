@@ -15,11 +15,11 @@ import pytest
 from exporters.core.contract import Sample
 from exporters.core.metric import Metric
 from exporters.demo.postgres import Postgres
+from exporters.readers.postgres_account import log_in
 from exporters.readers.postgres_client import close
 from exporters.sigmasight import metrics as stream_metrics
 from exporters.sigmasight import probes_intervals, tuning_metrics, windows_bounds, windows_retention
 from exporters.sigmasight import windows_metrics as m
-from exporters.sigmasight.databases import connect
 from exporters.sigmasight.intervals import INTERVALS
 from exporters.sigmasight.probes_metrics import METRICS
 from exporters.sigmasight.probes_system import ai_probes, core_probes
@@ -47,7 +47,7 @@ class Told:
             (house.settings().core, core_probes(PACE)),
             (house.settings().ai_database, ai_probes(PACE)),
         ):
-            connection = connect(database)
+            connection = log_in(database)
             try:
                 for probe in probes:
                     self.samples += collected(probe, connection, now)
