@@ -27,7 +27,7 @@ RUN groupadd --gid 10001 observatory \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin observatory \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/observatory \
  && install -d -o 10001 -g 10001 -m 0755 /run/tokens/writer /run/tokens/reader /run/tokens/text \
-      /stack/prometheus /stack/alertmanager /stack/grafana /stack/grafana-restricted
+      /stack/prometheus /stack/alertmanager /stack/grafana /stack/grafana-restricted /var/log/sigmasight
 # What scripts/layout.py chooses from for Prometheus, Alertmanager and Grafana.
 COPY grafana /opt/observatory/stack/grafana
 COPY prometheus /opt/observatory/stack/prometheus

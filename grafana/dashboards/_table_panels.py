@@ -29,7 +29,8 @@ class Column:
 
     name: a label, tag or field. title: the heading. asked: where the column is a number of its own, what is asked.
     words: what values are called and how they are coloured. wide: pixels, 0 lets Grafana choose.
-    colour: of everything in it, where it is not blank. links: data links.
+    colour: of everything in it, where it is not blank. links: data links. numeric: the label's values are numbers, and
+    sorted as such (7 before 14).
     """
 
     name: str
@@ -42,13 +43,15 @@ class Column:
     wrap: bool = False
     colour: str = ""
     links: tuple[Json, ...] = ()
+    numeric: bool = False
 
 
 def column(label: Label | str, title: str, **look: Any) -> Column:
-    """A column for a label or tag (closed ones are coloured by meaning) or for a field."""
+    """A column for a label or tag (closed ones are coloured by meaning, numbers among them sorted) or for a field."""
     if isinstance(label, str):
         return Column(label, title, **look)
     look.setdefault("words", meanings(label.values or ()))
+    look.setdefault("numeric", all(value.isdecimal() for value in label.values or ("",)))
     return Column(label.name, title, unit=look.pop("unit", TEXT), **look)
 
 
@@ -143,6 +146,7 @@ def label_table(
         before=(
             *([_MERGE] if len(refs) > 1 else []),
             {"id": "filterFieldsByName", "options": {"include": {"names": [c.name for c in shown]}}},
+            *_as_numbers(shown),
         ),
         nothing=nothing,
         width=width,
@@ -251,6 +255,12 @@ def _options(sort: list[Json]) -> Json:
         "showHeader": True,
         "sortBy": sort,
     }
+
+
+def _as_numbers(shown: Sequence[Column]) -> list[Json]:
+    """Prometheus has its labels as text."""
+    conversions = [{"targetField": c.name, "destinationType": "number"} for c in shown if c.numeric]
+    return [{"id": "convertFieldType", "options": {"conversions": conversions, "fields": {}}}] if conversions else []
 
 
 def _organize(titles: Mapping[str, str]) -> Json:
