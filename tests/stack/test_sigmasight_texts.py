@@ -82,14 +82,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             Postgres(folder / "pg", free_port(), password_file=folder / "pg-password", settings={"fsync": "off"})
         )
         prepare(server)
-        made = {}
+        made, started = {}, datetime.now(UTC)
         for name in ("home", "shed"):
             databases = made[name] = servers.enter_context(Databases(server, single=name == "shed"))
-            now = datetime.now(UTC)
-            sigma = databases.sigma(4, clock=lambda now=now: now, canaries=tokens if name == "home" else None)
+            sigma = databases.sigma(4, clock=lambda: started, canaries=tokens if name == "home" else None)
             sigma.found(days_ago=6)
             sigma.backfill(6)
-            sigma.edges(now)
+            sigma.edges(started)
             servers.enter_context(readers(server, databases, name))
         insert = """INSERT INTO agent_messages (id, conversation_id, role, content, tool_calls, created_at)
             SELECT gen_random_uuid(), (SELECT id FROM agent_conversations LIMIT 1), 'user', %s, '[]', now()"""
