@@ -59,7 +59,7 @@ NOW = row(
     stat(
         "Oldest that runs",
         "How long ago did the oldest run begin that has not ended?",
-        line(b.OLDEST_RUNNING.age(by=b.STATE), b.STATE),
+        line(b.OLDEST_RUNNING.age(by=b.STATE, oldest=True), b.STATE),
         unit=AGE,
         may_be_empty="nothing runs.",
         nothing="nothing runs",
