@@ -114,7 +114,7 @@ def _try_source(source: Source[Any]) -> Iterator[Finding]:
                 yield Finding(f"{name}/{stream.name}", f"{read} records read, {refused} of them not understood")
         for probe in source.probes:
             try:
-                samples = probe.collect(connection, now)
+                samples = probe.whole(connection, now)
             except Exception as error:
                 yield Finding(f"{name}/{probe.name}", "", _told(error))
             else:

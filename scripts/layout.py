@@ -96,8 +96,10 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
     tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
     below = at / "provisioning"
     kinds = [kind for kind, wanted in (("main", main), ("restricted", text)) if wanted]
+    shown: set[tuple[str, str]] = set()
     for kind in kinds:
         for page in choice.pages(kind):
+            shown.add((kind, page.parent.name))
             tree[at / "dashboards" / kind / page.parent.name / page.name] = page.read_bytes()
     for source in choice.files(PROVISIONING / "datasources", "*.yml"):
         if text or not source.stem.endswith("-text"):
@@ -112,7 +114,7 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
     for provider in choice.files(PROVISIONING / "dashboards", "*.yml"):
         kind = "restricted" if provider.stem.endswith("-text") else "main"
         # A provider without pages would log an error every half minute.
-        if kind in kinds and any((PAGES / kind / provider.stem.removesuffix("-text")).glob("*.json")):
+        if (kind, provider.stem.removesuffix("-text")) in shown:
             tree[below / "dashboards" / provider.name] = provider.read_bytes()
     # Grafana reports each of its folders that is missing.
     for folder in ("datasources", "dashboards", "alerting", "plugins", "notifiers"):

@@ -205,7 +205,8 @@ class Stream(Generic[C, E, S]):
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(Generic[C]):
-    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown.
+    """State now. collect: one read -> gauge samples; raises StreamError or SourceDown. None: only a part has been read,
+    and it is to be called again once what is due has been.
 
     trouble: what of the samples, though they could be read, a person should hear who has just configured this; empty
     for nothing. For `observatory check`: where a state is itself `unreachable`, a successful read is no good news.
@@ -213,9 +214,15 @@ class Probe(Generic[C]):
 
     name: str
     interval: float
-    collect: Callable[[C, datetime], list[Sample]]
+    collect: Callable[[C, datetime], list[Sample] | None]
     feeds: tuple[Metric, ...]
     trouble: Callable[[Sequence[Sample]], str] = lambda _samples: ""
+
+    def whole(self, connection: C, now: datetime) -> list[Sample]:
+        """All of it, for who has nothing else to read meanwhile. Raises as `collect` does."""
+        while (samples := self.collect(connection, now)) is None:
+            continue
+        return samples
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,11 +34,15 @@ class ProbeWorker(Generic[C]):
         self._runtime.health.set(health.STREAM_INTERVAL, self.interval, *self._health)
 
     def run(self, connection: C) -> bool:
-        """One read. Never more to read. Raises SourceDown or StreamError as the probe does."""
+        """One read. Returns whether it was only a part. Raises SourceDown or StreamError as the probe does."""
         started = time.perf_counter()
         now = self._runtime.now()
+        collected = self._probe.collect(connection, now)
+        if collected is None:
+            self._runtime.health.observe(health.STREAM_READ_SECONDS, time.perf_counter() - started, *self._health)
+            return True
         samples: dict[tuple[Metric, Values], float] = {}
-        for sample in self._probe.collect(connection, now):
+        for sample in collected:
             own = self._admission.admit(sample.metric, sample.labels)
             key = (sample.metric, (self._deployment, *own))
             # Members beyond an open set's bound share one series; a sum is the only honest figure for them.

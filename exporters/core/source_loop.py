@@ -57,6 +57,11 @@ class _Item(Generic[C]):
         return min(self.due, max(self.rung, self.begun + SHORTEST_PAUSE))
 
     @property
+    def half_read(self) -> bool:
+        """Whether nothing of it shows yet. What a stream has read shows, though it may have more."""
+        return self.more and isinstance(self.worker, ProbeWorker)
+
+    @property
     def history(self) -> bool:
         """Whether it has older to read."""
         return isinstance(self.worker, StreamWorker) and self.worker.history
@@ -159,7 +164,7 @@ class SourceLoop(threading.Thread, Generic[C]):
             return self._back_off()
         # The source is up once everything has been looked at: a scrape that shows it up without its gauges would end
         # the alerts that blindness has held.
-        self._unread = [other for other in self._unread if other is not item]
+        self._unread = [other for other in self._unread if other is not item or other.half_read]
         if not self._unread:
             self._succeeded()
         return 0.0

@@ -48,7 +48,8 @@ class TextRows:
 
     system, name, help: as a Measurement has them. sql: the SELECT that gives exactly these columns, whatever the
     table's shape. at_most: how many rows it gives. reads: the tables' own columns that it may touch, if they are there.
-    ids: text variables whose typed id the statement uses, as `<variable>`.
+    ids: text variables whose typed id the statement uses, as `<variable>`. database: the variable by which a page
+    chooses whose database is read; one per kind, because a menu hands variables on from page to page.
     """
 
     system: str
@@ -59,6 +60,7 @@ class TextRows:
     at_most: int
     reads: tuple[str, ...]
     ids: tuple[str, ...] = ()
+    database: str = "database"
 
     def __post_init__(self) -> None:
         problems: list[str] = []

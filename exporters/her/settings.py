@@ -20,16 +20,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from exporters.core.errors import ConfigError
+from exporters.core.credentials import (
+    certificate_and_key,
+    current_password,
+    existing_file,
+    no_clear_text,
+    one_password,
+    readable_secret,
+)
 from exporters.core.label import OTHER
-from exporters.core.settings import Section, read_secret
+from exporters.core.settings import Section
 from exporters.her.intervals import INTERVALS
 from exporters.readers.http_json import Address as HttpAddress
-from exporters.readers.postgres_settings import TextAccountSettings
+from exporters.readers.postgres_settings import PostgresSettings, TextAccountSettings
 from exporters.readers.websocket import Address
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -37,53 +44,6 @@ DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 
 SHORTEST_INTERVAL = 0.2
 DEBUGGER_PORT = "8081"
-
-
-def _no_password(given: object) -> object:
-    if given is not None and not isinstance(given, SecretStr):
-        msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
-        raise ValueError(msg)
-    return given
-
-
-def _one_of(password: SecretStr | None, file: Path | None) -> None:
-    if password is not None and file is not None:
-        msg = "a password and a password_file are given; which of them is meant?"
-        raise ValueError(msg)
-
-
-def _current(password: SecretStr | None, file: Path | None) -> str | None:
-    if file is not None:
-        return read_secret(file).get_secret_value()
-    return password.get_secret_value() if password else None
-
-
-def _both_or_none(certificate: Path | None, key: Path | None) -> None:
-    if (certificate is None) != (key is None):
-        msg = "cert_file and key_file go together"
-        raise ValueError(msg)
-
-
-def _verifiable(sslmode: str, authority: Path | None) -> None:
-    if sslmode.startswith("verify") and authority is None:
-        msg = f"sslmode {sslmode} needs a ca_file"
-        raise ValueError(msg)
-
-
-def _readable_secret(path: Path | None) -> Path | None:
-    if path is not None:
-        try:
-            read_secret(path)
-        except ConfigError as error:
-            raise ValueError("; ".join(error.problems)) from None
-    return path
-
-
-def _existing(path: Path | None) -> Path | None:
-    if path is not None and not path.is_file():
-        msg = f"{path}: no such file"
-        raise ValueError(msg)
-    return path
 
 
 class TlsSettings(Section):
@@ -101,11 +61,11 @@ class TlsSettings(Section):
     @field_validator("ca_file", "cert_file", "key_file")
     @classmethod
     def _is_a_file(cls, path: Path | None) -> Path | None:
-        return _existing(path)
+        return existing_file(path)
 
     @model_validator(mode="after")
     def _whole(self) -> TlsSettings:
-        _both_or_none(self.cert_file, self.key_file)
+        certificate_and_key(self.cert_file, self.key_file)
         if not self.enabled and (self.ca_file or self.cert_file):
             msg = "files are given but enabled is false"
             raise ValueError(msg)
@@ -129,16 +89,16 @@ class RedisSettings(Section):
     @field_validator("password", mode="before")
     @classmethod
     def _not_in_a_file(cls, given: object) -> object:
-        return _no_password(given)
+        return no_clear_text(given)
 
     @field_validator("password_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
-        return _readable_secret(path)
+        return readable_secret(path)
 
     @model_validator(mode="after")
     def _one_password(self) -> RedisSettings:
-        _one_of(self.password, self.password_file)
+        one_password(self.password, self.password_file)
         if self.username is not None and self.password is None and self.password_file is None:
             msg = "a username without a password_file"
             raise ValueError(msg)
@@ -146,7 +106,7 @@ class RedisSettings(Section):
 
     def secret(self) -> str | None:
         """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
-        return _current(self.password, self.password_file)
+        return current_password(self.password, self.password_file)
 
 
 class WorkflowSettings(Section):
@@ -174,7 +134,7 @@ class WorkflowSettings(Section):
     @field_validator("ca_file")
     @classmethod
     def _is_a_file(cls, path: Path | None) -> Path | None:
-        return _existing(path)
+        return existing_file(path)
 
     @model_validator(mode="after")
     def _of_use(self) -> WorkflowSettings:
@@ -184,58 +144,22 @@ class WorkflowSettings(Section):
         return self
 
 
-class PostgresSettings(Section):
-    """HER's PostgreSQL, with an account that may read a few columns. password_file is read at every connect.
+class HerPostgresSettings(PostgresSettings):
+    """HER's PostgreSQL. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
 
-    sslmode: in libpq's words; only `verify-full` knows whom it talks to. ca_file: the authority to trust.
-    timeout_seconds: what one query may take. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
     memory_text: another account, for people who read memories in Grafana; off without it.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    host: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+$")
-    port: int = Field(5432, ge=1, le=65535)
     dbname: str = Field("her_memory", min_length=1, max_length=63)
-    user: str = Field(min_length=1, max_length=63)
-    password: SecretStr | None = Field(None, description="from the environment only")
-    password_file: Path | None = None
-    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    timeout_seconds: float = Field(5.0, ge=0.5, le=30)
     memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     memory_text: TextAccountSettings | None = None
 
-    @field_validator("password", mode="before")
-    @classmethod
-    def _not_in_a_file(cls, given: object) -> object:
-        return _no_password(given)
-
-    @field_validator("password_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        return _readable_secret(path)
-
-    @field_validator("ca_file", "cert_file", "key_file")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        return _existing(path)
-
     @model_validator(mode="after")
-    def _whole(self) -> PostgresSettings:
-        _one_of(self.password, self.password_file)
-        _both_or_none(self.cert_file, self.key_file)
-        _verifiable(self.sslmode, self.ca_file)
+    def _nobodys_else(self) -> HerPostgresSettings:
         if self.memory_text is not None and self.memory_text.user == self.user:
             msg = "memory_text has an account of its own: the exporter's must not read texts"
             raise ValueError(msg)
         return self
-
-    def secret(self) -> str | None:
-        """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
-        return _current(self.password, self.password_file)
 
 
 class HttpSettings(Section):
@@ -267,7 +191,7 @@ class HttpSettings(Section):
     @field_validator("ca_file")
     @classmethod
     def _is_a_file(cls, path: Path | None) -> Path | None:
-        return _existing(path)
+        return existing_file(path)
 
     @model_validator(mode="after")
     def _something(self) -> HttpSettings:
@@ -309,7 +233,7 @@ class HerSettings(Section):
 
     deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
     redis: RedisSettings
-    postgres: PostgresSettings | None = None
+    postgres: HerPostgresSettings | None = None
     text: TextSettings = TextSettings()
     workflow: WorkflowSettings | None = None
     http: HttpSettings | None = None

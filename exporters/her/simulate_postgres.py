@@ -16,7 +16,15 @@ from psycopg import sql
 
 from exporters.her.simulate_memory import Tables
 from exporters.her.simulate_sql import SqlTwin
-from exporters.her.sql_grants import GRANTED, LEGACY_MEMORIES, LEGACY_TABLE, MEMORY_TEXTS, READER_BOUNDS, TIMEZONES
+from exporters.her.sql_grants import (
+    GRANTED,
+    LEGACY_MEMORIES,
+    LEGACY_TABLE,
+    MEMORY_PAYLOAD,
+    MEMORY_TEXTS,
+    READER_BOUNDS,
+    TIMEZONES,
+)
 
 if TYPE_CHECKING:
     from exporters.her.simulate import Her
@@ -56,7 +64,7 @@ class Database:
 
         password: make the account if it is missing, and give it this one. Raises OSError if there is no such account.
         """
-        memories = {"memories": ("payload",), LEGACY_TABLE: LEGACY_MEMORIES}
+        memories = {"memories": MEMORY_PAYLOAD, LEGACY_TABLE: LEGACY_MEMORIES}
         self._admit(account, password, {**GRANTED, **memories})
         # A second grant for a table that is among them already.
         self._admit(account, None, TIMEZONES)

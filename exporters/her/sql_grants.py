@@ -58,7 +58,7 @@ TIMEZONES: Mapping[str, tuple[str, ...]] = MappingProxyType({"users": ("preferen
 """For the probe `user_timezones` alone: the column also holds names and nicknames."""
 
 LEGACY_TABLE = "memories_legacy"
-LEGACY_MEMORIES = ("user_id", "category", "importance_score", "created_at")
+LEGACY_MEMORIES = ("user_id", "category", "importance_score", "created_at", "ctid")
 """Of a table in the legacy shape: the text stays out of sight."""
 
 MEMORY_PAYLOAD = ("payload", "ctid")
@@ -101,7 +101,8 @@ CREATE VIEW her_memory_facts AS
 SELECT payload ->> 'user_id' AS user_id,
        coalesce(payload ->> 'category', payload -> 'metadata' ->> 'category') AS category,
        coalesce(payload ->> 'importance', payload -> 'metadata' ->> 'importance') AS importance_score,
-       payload ->> 'created_at' AS created_at
+       payload ->> 'created_at' AS created_at,
+       ctid AS place
 FROM memories;
 GRANT SELECT ON her_memory_facts TO observer;
 """

@@ -1,7 +1,7 @@
 """The one query over HER's long-term memories, made for the columns that the table really has.
 
-It converts nothing: a failed cast would abort the query, and with it every number. Each part of a memory travels as
-text, cut, and becomes a number or a time here or not at all.
+It converts nothing: a failed cast would abort the query, and with it every number. Each part of a memory is a text,
+cut, and the server says how often each text occurs; which of them are numbers, times or names is decided here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Shape = Literal["mem0", "legacy", "hybrid", "none"]
+
+PARTS = ("owner", "category", "importance", "created")
+PLACE_OF_VIEW = "place"
+"""What a view calls the place of the row that it shows: it has no `ctid` of its own."""
 
 _TEXTS = ("text", "character varying")
 _NUMBERS = ("real", "double precision", "numeric")
@@ -42,13 +46,20 @@ class Columns:
             return "hybrid" if self.own else "mem0"
         return "legacy" if self.own else "none"
 
+    @property
+    def place(self) -> str | None:
+        """The column that says where a row lies; None where none may be read."""
+        return next((name for name in ("ctid", PLACE_OF_VIEW) if self.types.get(name) == "tid"), None)
+
     def among(self, name: str, types: tuple[str, ...]) -> list[str]:
         """The column as an expression, if it is there with one of these types."""
         return [f"{name}::text"] if self.types.get(name) in types else []
 
 
-def memory_query(columns: Columns, table: str) -> str:
-    """One row (user, category, importance, created) per memory, each a text or NULL; the table's name is checked.
+def memory_query(columns: Columns, table: str, *, after: bool = False, before: bool = False) -> str:
+    """One row (part, text or NULL, number of memories) for each text of each of `PARTS`; the table's name is checked.
+
+    after, before: only rows from the place `%(start)s` on, and up to, without it, the place `%(end)s`.
 
     A column of its own comes before the payload, and that before the payload's metadata.
     """
@@ -64,7 +75,12 @@ def memory_query(columns: Columns, table: str) -> str:
         parts[1] += ["payload ->> 'category'", "payload -> 'metadata' ->> 'category'"]
         parts[2] += ["payload ->> 'importance'", "payload -> 'metadata' ->> 'importance'"]
         parts[3].append("payload ->> 'created_at'")
-    return f"SELECT {', '.join(map(_first, parts))} FROM {table}"  # noqa: S608 - constants and a checked name
+    texts = ", ".join(f"{_first(part)} AS {name}" for name, part in zip(PARTS, parts, strict=True))
+    range_ = [f"{columns.place} >= %(start)s::tid"] * after + [f"{columns.place} < %(end)s::tid"] * before
+    where = f" WHERE {' AND '.join(range_)}" if range_ else ""
+    # Taken out of the payloads once, not once for each of its parts.
+    counts = " UNION ALL ".join(f"SELECT '{name}', {name}, count(*) FROM memory GROUP BY {name}" for name in PARTS)  # noqa: S608
+    return f"WITH memory AS MATERIALIZED (SELECT {texts} FROM {table}{where}) {counts}"  # noqa: S608 - checked names
 
 
 def _first(expressions: list[str]) -> str:

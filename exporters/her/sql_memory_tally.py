@@ -1,11 +1,11 @@
-"""Memories counted one by one, in memory that does not grow with their number but with that of their owners."""
+"""Memories added up from what the server counted, in room that grows with their owners and not with their number."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from math import ceil
+from math import ceil, fsum
 
 from exporters.core.contract import Sample
 from exporters.core.label import OTHER
@@ -14,8 +14,8 @@ from exporters.her.labels import RANK, THREAD_KIND
 from exporters.her.names import member
 from exporters.her.sql_views import WINDOWS
 
-MemoryRow = tuple[str | None, str | None, str | None, str | None]
-"""user, category, importance, created: as the table has them."""
+Counted = tuple[str, str | None, int]
+"""Part of a memory, its text as the table has it, and how many memories have it."""
 
 CATEGORIES_SHOWN = 20
 MOST_CATEGORIES = 10_000
@@ -25,7 +25,7 @@ FROM_THE_FUTURE = timedelta(days=1)
 
 
 class MemoryTally:
-    """Takes rows, and gives the gauges of one look at the table. now: aware."""
+    """Takes counts of one part of the table after the other, and gives the gauges of all of it. now: aware."""
 
     def __init__(self, now: datetime) -> None:
         self._today = now.astimezone(UTC).date()
@@ -38,30 +38,31 @@ class MemoryTally:
         self._days: Counter[int] = Counter()
         self._made: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
-        self._importance = 0.0
+        self._shares: Counter[float] = Counter()
         self._newest: datetime | None = None
+        self._takers = {
+            "owner": self._count_owner,
+            "category": self._count_category,
+            "importance": self._count_importance,
+            "created": self._count_time,
+        }
 
-    def add(self, rows: Iterable[MemoryRow]) -> None:
-        """Count these rows."""
-        for user, category, importance, created in rows:
-            self._total += 1
-            if user is None:
-                self._without["user"] += 1
-            else:
-                self._owners[user] += 1
-            self._count_category(category)
-            self._count_importance(_share(importance))
-            self._count_time(_time(created))
+    def add(self, counted: Iterable[Counted]) -> None:
+        """Add these. Each memory has every part, if only NULL."""
+        for part, text, count in counted:
+            self._takers[part](text, count)
 
     def samples(self) -> list[Sample]:
         """The gauges. What there are known kinds of is 0 where none was found; means and moments are absent."""
         rated = self._total - self._without["importance"]
+        # In whatever order the server told them, the same sum.
+        importance = fsum(share * count for share, count in self._shares.items())
         sizes = Counter(map(_size, self._owners.values()))
         kinds = Counter("group" if owner.startswith("group:") else "user" for owner in self._owners)
         ranks = zip(RANK.values or (), (count for _, count in self._owners.most_common(10)), strict=False)
         return [
             Sample(m.MEMORIES, self._total),
-            *([Sample(m.MEMORY_IMPORTANCE, self._importance / rated)] if rated else []),
+            *([Sample(m.MEMORY_IMPORTANCE, importance / rated)] if rated else []),
             *([] if self._newest is None else [Sample(m.MEMORY_NEWEST, self._newest.timestamp())]),
             *(Sample(m.MEMORY_OWNERS, kinds[kind], (kind,)) for kind in THREAD_KIND.values or ()),
             *(Sample(m.MEMORY_OWNER_SIZES, sizes[size], (size,)) for size in m.SIZE.values or ()),
@@ -73,33 +74,44 @@ class MemoryTally:
             *self._category_samples(),
         ]
 
-    def _count_category(self, category: str | None) -> None:
+    def _count_owner(self, owner: str | None, count: int) -> None:
+        self._total += count
+        if owner is None:
+            self._without["user"] += count
+        else:
+            self._owners[owner] += count
+
+    def _count_category(self, category: str | None, count: int) -> None:
         if category is None:
-            self._without["category"] += 1
+            self._without["category"] += count
             category = "uncategorized"
         name = member(category)
-        self._categories[name if name in self._categories or len(self._categories) < MOST_CATEGORIES else OTHER] += 1
+        known = name in self._categories or len(self._categories) < MOST_CATEGORIES
+        self._categories[name if known else OTHER] += count
 
-    def _count_importance(self, share: float | None) -> None:
+    def _count_importance(self, text: str | None, count: int) -> None:
+        share = _share(text)
         if share is None:
-            self._without["importance"] += 1
+            self._without["importance"] += count
             return
-        self._importance += share
+        self._shares[share] += count
         # Rounded first: a number that came out of a calculation lies beside its band's edge.
-        self._bands[f"{max(1, ceil(round(share * 10, 9))) / 10:.1f}"] += 1
+        self._bands[f"{max(1, ceil(round(share * 10, 9))) / 10:.1f}"] += count
 
-    def _count_time(self, at: datetime | None) -> None:
+    def _count_time(self, text: str | None, count: int) -> None:
+        at = _time(text)
         if at is None or at > self._latest:
-            self._without["created"] += 1
+            self._without["created"] += count
             return
         self._newest = at if self._newest is None else max(at, self._newest)
-        self._days[max(0, (self._today - at.astimezone(UTC).date()).days)] += 1
+        self._days[max(0, (self._today - at.date()).days)] += count
         for window, beginning in self._windows:
             if at > beginning:
-                self._made[window] += 1
+                self._made[window] += count
 
     def _category_samples(self) -> list[Sample]:
-        shown = dict(self._categories.most_common(CATEGORIES_SHOWN))
+        ranked = sorted(self._categories.items(), key=lambda item: (-item[1], item[0]))
+        shown = dict(ranked[:CATEGORIES_SHOWN])
         if rest := self._total - sum(shown.values()):
             shown[OTHER] = shown.get(OTHER, 0) + rest
         return [Sample(m.MEMORY_CATEGORIES, count, (name,)) for name, count in shown.items()]
@@ -115,7 +127,7 @@ def _share(text: str | None) -> float | None:
 
 
 def _time(text: str | None) -> datetime | None:
-    """A time that says which; None for everything else."""
+    """A time that says which, in UTC; None for everything else."""
     try:
         at = datetime.fromisoformat(text) if text is not None else None
         # The year 1 in a zone east of here has no time in UTC.

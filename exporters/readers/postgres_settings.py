@@ -14,8 +14,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from exporters.core.errors import ConfigError
-from exporters.core.settings import Section, read_secret
+from exporters.core.credentials import (
+    certificate_and_key,
+    current_password,
+    existing_file,
+    no_clear_text,
+    one_password,
+    readable_secret,
+    verifiable,
+)
+from exporters.core.settings import Section
 
 DEFAULT_PORT = 5432
 _SCHEMES = ("postgresql", "postgres")
@@ -45,9 +53,7 @@ class TextAccountSettings(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> TextAccountSettings:
-        if self.sslmode.startswith("verify") and self.ca_file is None:
-            msg = f"sslmode {self.sslmode} needs a ca_file"
-            raise ValueError(msg)
+        verifiable(self.sslmode, self.ca_file)
         return self
 
 
@@ -87,47 +93,28 @@ class PostgresSettings(Section):
     @field_validator("password", mode="before")
     @classmethod
     def _not_in_a_file(cls, given: object) -> object:
-        if given is not None and not isinstance(given, SecretStr):
-            msg = "a password does not stand in the configuration; put it into a file and name that in password_file"
-            raise ValueError(msg)
-        return given
+        return no_clear_text(given)
 
     @field_validator("password_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
-        if path is not None:
-            try:
-                read_secret(path)
-            except ConfigError as error:
-                raise ValueError("; ".join(error.problems)) from None
-        return path
+        return readable_secret(path)
 
     @field_validator("ca_file", "cert_file", "key_file")
     @classmethod
     def _is_a_file(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            msg = f"{path}: no such file"
-            raise ValueError(msg)
-        return path
+        return existing_file(path)
 
     @model_validator(mode="after")
     def _whole(self) -> PostgresSettings:
-        if self.password is not None and self.password_file is not None:
-            msg = "a password and a password_file are given; which of them is meant?"
-            raise ValueError(msg)
-        if (self.cert_file is None) != (self.key_file is None):
-            msg = "cert_file and key_file go together"
-            raise ValueError(msg)
-        if self.sslmode.startswith("verify") and self.ca_file is None:
-            msg = f"sslmode {self.sslmode} needs a ca_file"
-            raise ValueError(msg)
+        one_password(self.password, self.password_file)
+        certificate_and_key(self.cert_file, self.key_file)
+        verifiable(self.sslmode, self.ca_file)
         return self
 
     def secret(self) -> str | None:
         """The password as it is now, None for none. Raises ConfigError if its file has become unreadable."""
-        if self.password_file is not None:
-            return read_secret(self.password_file).get_secret_value()
-        return self.password.get_secret_value() if self.password else None
+        return current_password(self.password, self.password_file)
 
 
 def parts_of(address: str) -> dict[str, Any]:

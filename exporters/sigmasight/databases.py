@@ -8,11 +8,10 @@ from __future__ import annotations
 from functools import partial
 
 from exporters.core.contract import Probe, Source
-from exporters.core.errors import ConfigError, SourceDown
 from exporters.core.prices import PriceTable
 from exporters.core.pseudonym import Pseudonyms
 from exporters.readers import postgres_client
-from exporters.readers.postgres_settings import PostgresSettings
+from exporters.readers.postgres_account import log_in
 from exporters.sigmasight import batch_stream, knowledge_view, metrics, probes_system, streams_core
 from exporters.sigmasight.settings import SigmaSightSettings
 
@@ -28,7 +27,7 @@ def core_source(
         system=SYSTEM_NAME,
         deployment=settings.deployment,
         name="core",
-        connect=partial(connect, settings.core),
+        connect=partial(log_in, settings.core),
         close=postgres_client.close,
         streams=(
             streams_core.ai_requests(settings, hash_key, ids, prices),
@@ -46,7 +45,7 @@ def ai_source(settings: SigmaSightSettings) -> Source[postgres_client.Connection
         system=SYSTEM_NAME,
         deployment=settings.deployment,
         name="ai",
-        connect=partial(connect, settings.ai_database),
+        connect=partial(log_in, settings.ai_database),
         close=postgres_client.close,
         streams=(),
         probes=(
@@ -58,26 +57,4 @@ def ai_source(settings: SigmaSightSettings) -> Source[postgres_client.Connection
             ),
             *probes_system.ai_probes(settings.interval),
         ),
-    )
-
-
-def connect(database: PostgresSettings) -> postgres_client.Connection:
-    """One connection, with the password as its file holds it now. Raises SourceDown."""
-    try:
-        password = database.secret()
-    except ConfigError as error:
-        raise SourceDown("auth", "; ".join(error.problems)) from None
-    return postgres_client.connect(
-        host=database.host,
-        port=database.port,
-        user=database.user,
-        dbname=database.dbname,
-        password=password,
-        tls=postgres_client.Tls(
-            mode=database.sslmode,
-            ca_file=database.ca_file,
-            certificate_file=database.cert_file,
-            key_file=database.key_file,
-        ),
-        timeout=database.timeout_seconds,
     )

@@ -7,7 +7,7 @@
     sigmasight_log_llm_errors_total{error_type="api_failure"} 1
 
 What the lines say goes nowhere, unless the operator asks for it: then redacted, and only to the bucket that the
-restricted Grafana reads. It may still hold names and addresses, which no redaction can know.
+restricted Grafana reads, without secrets and e-mail addresses. It may still hold names, which no redaction can know.
 """
 
 from __future__ import annotations

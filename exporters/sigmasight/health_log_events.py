@@ -14,7 +14,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from exporters.core.redact import redact_head
+from exporters.core.redact import MARGIN, redact_head
 from exporters.sigmasight import names
 from exporters.sigmasight.health_metrics import LLM_ERRORS
 
@@ -30,6 +30,8 @@ _LEVELS: Final = {
 _LEVEL = re.compile(r"(?:^|[\s\[|(:-])(DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)(?=[\s\]|):-]|$)")
 _TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?\d*(Z|[+-]\d\d:?\d\d)?\]?\s*")
 _LOGGER = re.compile(r"(?<![\w./@-])([A-Za-z_]\w*(?:\.\w+){1,9})(?![\w/@-])")
+# Behind the level a name is the logger's only if a separator follows: otherwise the message may begin with anybody's.
+_LOGGER_BEHIND = re.compile(_LOGGER.pattern + r"(?=\]?(?::|\s*[|\]]|\s+-\s))")
 _ABOUT_THE_MODEL = re.compile(
     r"openai|\bllm\b|upstream|rate.?limit|\bmodel\b.{0,40}\b(?:error|failed|refused)", re.IGNORECASE
 )
@@ -40,11 +42,15 @@ _FAILING: Final = frozenset({"error", "critical"})
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,253}")
+ADDRESS_PLACEHOLDER: Final = "[address]"
+
+
 class LogLine(NamedTuple):
     """One line. level: empty for one that goes on with the record before. at: None where it has no time.
 
     logger: the first two parts of the name, `unnamed` without one. llm_error: a type, `other`, or empty if it is none.
-    text: redacted, only where asked for.
+    text: redacted and without e-mail addresses, only where asked for.
     """
 
     at: datetime | None
@@ -60,8 +66,13 @@ def parse_log_line(raw: bytes, *, keep_text: bool = False) -> LogLine:
     found = _of_json(line) if line.startswith("{") else _of_text(line)
     at, level, logger, message = found
     error = _llm_error(logger, message) if level in _FAILING else ""
-    text = redact_head(_UNPRINTABLE.sub("\ufffd", message), LINE_CHARACTERS) if keep_text else ""
-    return LogLine(at, level, _shortened(logger), error, text)
+    return LogLine(at, level, _shortened(logger), error, _kept(message) if keep_text else "")
+
+
+def _kept(message: str) -> str:
+    """What may be shown of it. Whose address an error is about is nobody's business but the back end's."""
+    seen = _UNPRINTABLE.sub("\ufffd", message[: LINE_CHARACTERS + MARGIN])
+    return redact_head(_ADDRESS.sub(ADDRESS_PLACEHOLDER, seen), LINE_CHARACTERS)
 
 
 def _of_text(line: str) -> tuple[datetime | None, str, str, str]:
@@ -73,7 +84,7 @@ def _of_text(line: str) -> tuple[datetime | None, str, str, str]:
     if level is None:
         return None, "", "", line
     before, after = line[start : level.start(1)], line[level.end(1) :]
-    logger = _LOGGER.search(before) or _LOGGER.match(after.lstrip(" :|-[]"))
+    logger = _LOGGER.search(before) or _LOGGER_BEHIND.match(after.lstrip(" :|-[]"))
     return _time(stamp), _LEVELS[level[1].lower()], logger[1] if logger else "", line[start:]
 
 
@@ -99,9 +110,9 @@ def _time(stamp: re.Match[str] | None) -> datetime | None:
     day, clock, fraction, offset = stamp.groups()
     try:
         at = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0').ljust(6, '0')}{offset or '+00:00'}")
-    except ValueError:
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC)
 
 
 def _llm_error(logger: str, message: str) -> str:

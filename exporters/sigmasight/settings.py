@@ -28,6 +28,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from exporters.core.credentials import existing_file
 from exporters.core.errors import ConfigError
 from exporters.core.label import OTHER
 from exporters.core.prices import PriceTable
@@ -102,10 +103,7 @@ class BackendSettings(Section):
     @field_validator("ca_file")
     @classmethod
     def _is_a_file(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            msg = f"{path}: no such file"
-            raise ValueError(msg)
-        return path
+        return existing_file(path)
 
 
 class LogSettings(Section):

@@ -5,7 +5,7 @@ Each docstring shows its evidence: the table, one record, the exposition lines i
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from exporters.core.contract import Stream
 from exporters.core.prices import PriceTable
@@ -23,9 +23,6 @@ from exporters.sigmasight.fold_answers import fold_answer
 from exporters.sigmasight.models import Models, decode_models, encode_models, models_view
 from exporters.sigmasight.recorded_answers import RecordedAnswers
 from exporters.sigmasight.settings import SigmaSightSettings
-
-LONGEST_ANSWER = timedelta(hours=6)
-"""How long after its beginning an answer is looked for: two rows per request make a longer look cost too much."""
 
 
 def ai_requests(
@@ -80,12 +77,10 @@ def ai_messages(settings: SigmaSightSettings, hash_key: bytes) -> Stream[Connect
 
     sigmasight_ai_messages_total{recorded="no"} 1
     """
-    wide = min(settings.windows.wide, LONGEST_ANSWER)
-    rows = PostgresRows(table=tables.ANSWERS, hash_key=hash_key, narrow=min(settings.windows.narrow, wide), wide=wide)
     return Stream(
         name="ai_messages",
         interval=settings.interval("ai_messages"),
-        reader=RecordedAnswers(rows=rows),
+        reader=RecordedAnswers(rows=_rows(tables.ANSWERS, settings, hash_key)),
         parse=parse_answer,
         fold=fold_answer,
         initial=_nothing,

@@ -132,7 +132,10 @@ FROM (
   SELECT {_SAID} FROM public.agent_messages WHERE created_at >= <from> AND created_at <= <to>
   ORDER BY created_at DESC LIMIT {NEWEST_MESSAGES}
 ) AS said
-LEFT JOIN LATERAL (SELECT mode FROM public.agent_conversations WHERE id = said.conversation_id) AS talk ON true
+LEFT JOIN LATERAL (
+  -- LIMIT keeps it a look-up: joined, the table would be read through.
+  SELECT mode FROM public.agent_conversations WHERE id = said.conversation_id LIMIT 1
+) AS talk ON true
 {_REQUEST}""",  # noqa: S608 - constants of our own
     NEWEST_MESSAGES,
     (*_MESSAGE_READS, "agent_conversations.id", "agent_conversations.mode"),

@@ -9,6 +9,10 @@ LARGEST_READ = 16 * 1024 * 1024
 """Bytes of a table without an index on time that are read, from its end."""
 
 
+AI_DATABASE = "ai_database"
+"""The variable of pages over the AI database; the others have `database`."""
+
+
 def end_of(table: str) -> str:
     """A condition: the row lies in the last part of its table. New rows may fill gaps further up; most do not."""
     first = (

@@ -7,7 +7,7 @@ confidence are shown: others may be ids.
 from __future__ import annotations
 
 from exporters.core.sql import Column, TextRows
-from exporters.sigmasight.texts_cuts import LONGEST, cut, end_of
+from exporters.sigmasight.texts_cuts import AI_DATABASE, LONGEST, cut, end_of
 
 NEWEST_DOCUMENTS = 500
 NEWEST_MEMORIES = 1000
@@ -30,6 +30,7 @@ SELECT created_at AS "time", updated_at AS "changed", scope::text AS "scope", ti
 FROM public.ai_kb_documents ORDER BY created_at DESC LIMIT {NEWEST_DOCUMENTS}""",  # noqa: S608 - constants of our own
     NEWEST_DOCUMENTS,
     tuple(f"ai_kb_documents.{name}" for name in ("scope", "title", "content", "created_at", "updated_at")),
+    database=AI_DATABASE,
 )
 
 _MEMORY = "user_id, scope, content, tags, created_at"
@@ -43,13 +44,13 @@ REMEMBERED_ROWS = TextRows(
         Column("user", "text", "Id of the user it is about, if it is about one."),
         Column("scope", "text", "user, portfolio or global."),
         Column("category", "text", "Its tag `category`."),
-        Column("source", "text", "Its tag `source`: how it came about."),
+        Column("source", "text", "Its tag `source`: how it came about; none where nothing is said."),
         Column("confidence", "number", "Its tag `confidence`, from 0 to 1."),
         Column("words", "text", f"The memory, its first {LONGEST} characters."),
     ),
     f"""\
 SELECT created_at AS "time", user_id::text AS "user", scope::text AS "scope",
-  left(tags ->> 'category', 200) AS "category", left(tags ->> 'source', 200) AS "source",
+  left(tags ->> 'category', 200) AS "category", coalesce(left(tags ->> 'source', 200), 'none') AS "source",
   CASE WHEN jsonb_typeof(tags -> 'confidence') = 'number' THEN
     CASE WHEN (tags ->> 'confidence')::numeric BETWEEN 0 AND 1 THEN (tags ->> 'confidence')::numeric::float8 END
   END AS "confidence",
@@ -63,4 +64,5 @@ ORDER BY created_at DESC LIMIT {NEWEST_MEMORIES}""",  # noqa: S608 - constants o
     NEWEST_MEMORIES,
     tuple(f"ai_memories.{name}" for name in (*_MEMORY.split(", "), "ctid")),
     ids=("user",),
+    database=AI_DATABASE,
 )

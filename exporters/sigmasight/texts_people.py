@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from exporters.core.sql import Column, TextRows
 
-NEWEST_USERS = 500
+NEWEST_USERS = 300
 """Users who are looked through, the last to sign up: three look-ups by index for each."""
 
 NEWEST_STEPS = 500
@@ -132,7 +132,8 @@ WITH events AS MATERIALIZED (
 SELECT at AS "time", since AS "since", lane AS "lane", step AS "step", error AS "error", source AS "source",
   conversation::text AS "conversation"
 FROM (
-  SELECT *, extract(epoch FROM at - lag(at) OVER (ORDER BY at))::float8 AS since FROM steps
+  -- Of the same moment, `signed up` comes first.
+  SELECT *, extract(epoch FROM at - lag(at) OVER (ORDER BY at, step DESC))::float8 AS since FROM steps
 ) AS one
 WHERE at >= <from> AND at <= <to>
 ORDER BY at DESC LIMIT {NEWEST_STEPS}""",  # noqa: S608 - constants of our own

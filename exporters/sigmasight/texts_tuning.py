@@ -6,7 +6,7 @@ Both name the answer by the message's id, which the core database knows.
 from __future__ import annotations
 
 from exporters.core.sql import Column, TextRows
-from exporters.sigmasight.texts_cuts import LONGEST, cut, end_of
+from exporters.sigmasight.texts_cuts import AI_DATABASE, LONGEST, cut, end_of
 
 NEWEST_ANNOTATIONS = 1000
 LONGEST_WAITING = 500
@@ -49,6 +49,7 @@ FROM (
 ) AS annotations""",  # noqa: S608 - constants of our own
     NEWEST_ANNOTATIONS + LONGEST_WAITING,
     tuple(f"ai_admin_annotations.{name}" for name in _NOTE.split(", ")),
+    database=AI_DATABASE,
 )
 
 RATING_ROWS = TextRows(
@@ -72,4 +73,5 @@ FROM public.ai_feedback WHERE {end_of("ai_feedback")}
 ORDER BY created_at DESC LIMIT {NEWEST_RATINGS}""",  # noqa: S608 - constants of our own
     NEWEST_RATINGS,
     tuple(f"ai_feedback.{name}" for name in ("message_id", "rating", "edited_text", "comment", "created_at", "ctid")),
+    database=AI_DATABASE,
 )

@@ -21,10 +21,11 @@ from exporters.core.contract import Probe, Sample, Source
 from exporters.core.label import OTHER
 from exporters.core.metric import Metric
 from exporters.readers import postgres_client
+from exporters.readers.postgres_account import log_in
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import names
 from exporters.sigmasight import tuning_metrics as m
-from exporters.sigmasight.databases import SYSTEM_NAME, connect
+from exporters.sigmasight.databases import SYSTEM_NAME
 from exporters.sigmasight.settings import SigmaSightSettings
 
 SOURCE_NAME = "ratings"
@@ -67,9 +68,9 @@ def ratings_source(settings: SigmaSightSettings, interval: Callable[[str], float
     """One deployment's."""
 
     def both() -> Pair:
-        core = connect(settings.core)
+        core = log_in(settings.core)
         try:
-            return Pair(core, connect(settings.ai_database))
+            return Pair(core, log_in(settings.ai_database))
         except BaseException:
             postgres_client.close(core)
             raise

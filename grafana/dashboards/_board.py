@@ -11,7 +11,7 @@ from exporters.core.metric import Kind, Metric
 from exporters.core.promql import DASHBOARD, Expr
 from exporters.core.sql import ALL, Sql
 from grafana.dashboards._panel import Json, Panel, Row
-from grafana.dashboards._query import DATABASE, POSTGRES_TEXT, PROMETHEUS, TEXT_SOURCES
+from grafana.dashboards._query import POSTGRES, PROMETHEUS, database_of, reads_text
 
 REFRESH = "10s"
 REFRESH_CHOICES = ("1s", "5s", "10s", "30s", "1m", "5m", "15m", "1h")
@@ -60,7 +60,7 @@ class Board:
     @property
     def restricted(self) -> bool:
         """Whether any panel reads text."""
-        return any(query.source in TEXT_SOURCES for panel in self.panels() for query in panel.queries)
+        return any(reads_text(query.source) for panel in self.panels() for query in panel.queries)
 
     @property
     def path(self) -> str:
@@ -128,22 +128,22 @@ def search_box(title: str = "Search", variable: str = "search", *, typed: str = 
     )
 
 
-def databases(kind: str) -> Variable:
+def databases(kind: str, variable: str = "database") -> Variable:
     """`$database`: whose database the page reads, among those of the deployments chosen.
 
-    kind: what scripts/text_sources.py calls the data sources, without the deployment.
+    kind: what scripts/text_sources.py calls the data sources, without the deployment. variable: as its rows have it.
     """
     return Variable(
-        DATABASE,
+        variable,
         {
             "current": {},
             "hide": 0,
             "includeAll": False,
             "label": "Database",
             "multi": False,
-            "name": DATABASE,
+            "name": variable,
             "options": [],
-            "query": POSTGRES_TEXT.type,
+            "query": POSTGRES,
             "refresh": 1,
             "regex": f"/^{kind}: ${{deployment:regex}}$/",
             "skipUrlSync": False,
@@ -161,7 +161,7 @@ def offered(variable: str, title: str, asked: Sql) -> Variable:
         {
             **_several(variable, title),
             "allValue": ALL,
-            "datasource": POSTGRES_TEXT.json(),
+            "datasource": database_of(asked.rows).json(),
             "definition": "",
             "options": [],
             "query": asked.text,

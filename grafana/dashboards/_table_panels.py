@@ -292,6 +292,8 @@ def _override(c: Column) -> Json:
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     elif c.wrap:
         properties.append({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}})
+        # Grafana 10 does not wrap: a click shows the whole text.
+        properties.append({"id": "custom.inspect", "value": True})
     if c.wide:
         properties.append({"id": "custom.width", "value": c.wide})
     if c.links:

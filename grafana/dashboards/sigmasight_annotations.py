@@ -65,7 +65,7 @@ def _note(*first: Column) -> list[Column]:
         column("tags", "Tags", unit=TEXT, wide=150),
         column("words", "Annotation", wrap=True),
         column("suggested", "Suggested instead", wrap=True),
-        column("message", "Answer", unit=TEXT, wide=310, links=(ITS_CONVERSATION,)),
+        column("message", "Answer", unit=TEXT, wide=330, links=(ITS_CONVERSATION,)),
     ]
 
 
@@ -172,7 +172,7 @@ FEEDBACK = row(
             column("written", "Written", wide=100),
             column("remark", "Comment", wrap=True),
             column("edited", "As the user would have it", wrap=True),
-            column("message", "Answer", unit=TEXT, wide=310, links=(ITS_CONVERSATION,)),
+            column("message", "Answer", unit=TEXT, wide=330, links=(ITS_CONVERSATION,)),
         ],
         may_be_empty=WHY_NOTHING,
         nothing=NOT_FOUND,

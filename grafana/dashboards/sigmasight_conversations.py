@@ -59,7 +59,7 @@ def _message() -> list[Column]:
         column("role", "Who", words=ROLE, wide=100),
         column("words", "Words", wrap=True),
         column("error", "Error", colour=BAD, wide=170),
-        column("first", "First piece after", unit=MILLISECONDS, wide=135),
+        column("first", "First piece", unit=MILLISECONDS, wide=115),
         column("took", "Took", unit=MILLISECONDS, wide=95),
         column("model", "Model", wide=120),
     ]
@@ -73,8 +73,8 @@ WHICH = row(
         f"the one whose id, or an id of whose messages, is in the box. At most {NEWEST_CONVERSATIONS}.",
         _TALKS.table(limit=NEWEST_CONVERSATIONS),
         [
-            column("conversation", "Conversation", unit=TEXT, wide=310, links=(READ_ON,)),
-            column("user", "User", unit=TEXT, wide=310, links=(JOURNEY, HIS_MEMORIES)),
+            column("conversation", "Conversation", unit=TEXT, wide=330, links=(READ_ON,)),
+            column("user", "User", unit=TEXT, wide=330, links=(JOURNEY, HIS_MEMORIES)),
             column("mode", "Mode", wide=90),
             column("time", "Began", wide=175),
             column("last", "Last message", wide=175),
@@ -122,7 +122,7 @@ SEARCH = row(
         [
             *_message(),
             column("mode", "Mode", wide=90),
-            column("conversation", "Conversation", unit=TEXT, wide=310, links=(READ_ON,)),
+            column("conversation", "Conversation", unit=TEXT, wide=330, links=(READ_ON,)),
         ],
         may_be_empty=WHY_EMPTY,
         nothing=NOT_FOUND,
@@ -141,5 +141,4 @@ BOARD = words_page(
     search_box("Conversation", "conversation"),
     offered("mode", "Mode", newest(CONVERSATION_ROWS).options("mode")),
     search_box(),
-    start="now-30d",
 )

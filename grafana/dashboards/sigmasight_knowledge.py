@@ -100,7 +100,7 @@ REMEMBERED = row(
         [
             column("time", "Time", wide=175),
             column("scope", "About", wide=95),
-            column("user", "User", unit=TEXT, wide=310, links=(ITS_USER,)),
+            column("user", "User", unit=TEXT, wide=330, links=(ITS_USER,)),
             column("category", "Category", wide=150),
             column("source", "Source", wide=160),
             column("confidence", "Confidence", unit=RATIO, wide=115),

@@ -51,7 +51,7 @@ ACTIVE: Mapping[float | str, Word] = {"yes": Word("yes", GOOD), "no": Word("no",
 COLOURS = dict(zip(LANES, (NEUTRAL, GOOD, ALTERNATIVE, QUIET, BAD), strict=True))
 LANE: Mapping[float | str, Word] = {lane: Word(lane, colour) for lane, colour in COLOURS.items()}
 
-_USERS = newest(USER_ROWS).chosen(status="status", tier="tier", active="active")
+_USERS = newest(USER_ROWS).chosen(status="reached")
 _STEPS = newest(STEP_ROWS)
 
 WHO = row(
@@ -63,7 +63,7 @@ WHO = row(
         _USERS.count("found", "looked through"),
         nothing="none",
         may_be_zero=WHY_NOBODY,
-        width=6,
+        width=8,
     ),
     row_table(
         "By status",
@@ -72,17 +72,7 @@ WHO = row(
         [column("status", "Status", words=STATUS), column("users", "Users", wide=110)],
         may_be_empty=WHY_NOBODY,
         nothing=NOT_FOUND,
-        width=9,
-        height=6,
-    ),
-    row_table(
-        "By tier",
-        "What do the users that match pay for?",
-        _USERS.totals("tier", name="users"),
-        [column("tier", "Tier"), column("users", "Users", wide=110)],
-        may_be_empty=WHY_NOBODY,
-        nothing=NOT_FOUND,
-        width=9,
+        width=16,
         height=6,
     ),
     row_table(
@@ -92,7 +82,7 @@ WHO = row(
         "well. Errors of sign-up and login belong to nobody.",
         _USERS.table(limit=NEWEST_USERS),
         [
-            column("user", "User", unit=TEXT, wide=310, links=(JOURNEY, HIS_CONVERSATIONS, HIS_MEMORIES)),
+            column("user", "User", unit=TEXT, wide=330, links=(JOURNEY, HIS_CONVERSATIONS, HIS_MEMORIES)),
             column("time", "Signed up", wide=175),
             column("last", "Last seen", wide=175),
             column("status", "Status", words=STATUS, wide=150),
@@ -104,7 +94,7 @@ WHO = row(
         ],
         may_be_empty=WHY_NOBODY,
         nothing=NOT_FOUND,
-        height=12,
+        height=11,
     ),
 )
 
@@ -122,14 +112,14 @@ WHAT = row(
         "Steps",
         f"What did the user chosen do in the time range, step by step, and how long after the step before? The last "
         f"{NEWEST_STEPS}. Events, and what tables tell where no event of the same minute does.",
-        _STEPS.table(oldest_first=True, limit=NEWEST_STEPS),
+        _STEPS.table(oldest_first=True, before="step", limit=NEWEST_STEPS),
         [
             column("time", "Time", wide=175),
             column("since", "After the step before", unit=AGE, wide=175),
             column("lane", "About", words=LANE, wide=110),
             column("step", "Step", wide=280),
             column("error", "Error", colour=BAD, wide=230),
-            column("conversation", "Conversation", unit=TEXT, links=(READ_ON,), wide=310),
+            column("conversation", "Conversation", unit=TEXT, links=(READ_ON,), wide=330),
             column("source", "Told by"),
         ],
         may_be_empty=WHY_NO_STEP,
@@ -146,8 +136,5 @@ BOARD = words_page(
     [WHO, WHAT],
     CORE,
     search_box("User", "user"),
-    offered("status", "Status", newest(USER_ROWS).options("status")),
-    offered("tier", "Tier", newest(USER_ROWS).options("tier")),
-    offered("active", "Active", newest(USER_ROWS).options("active")),
-    start="now-30d",
+    offered("reached", "Status", newest(USER_ROWS).options("status")),
 )

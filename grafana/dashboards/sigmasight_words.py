@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from exporters.sigmasight.texts_cuts import AI_DATABASE
 from grafana.dashboards.panels import Board, Row, Variable, databases, go
 from grafana.dashboards.sigmasight_pages import page
 
@@ -31,7 +31,7 @@ ITS_USER = go("Journey", USERS, user="${__value.raw}")
 
 
 def words_page(
-    title: str, uid: str, name: str, description: str, rows: Sequence[Row], kind: str, *variables: Variable, **rest: Any
+    title: str, uid: str, name: str, description: str, rows: Sequence[Row], kind: str, *variables: Variable
 ) -> Board:
     """A page over one of the databases. kind: CORE or AI."""
     return page(
@@ -40,10 +40,11 @@ def words_page(
         name,
         f"{description} Read in SigmaSight's own database when the page is opened or something is typed.",
         rows,
-        databases(kind),
+        databases(kind, AI_DATABASE) if kind == AI else databases(kind),
         *variables,
         text=True,
         # People ask for it, and no clock.
         refresh="",
-        **rest,
+        # What a clean-up leaves; links from page to page keep it.
+        start="now-30d",
     )

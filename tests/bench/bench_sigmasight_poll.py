@@ -3,10 +3,12 @@
     python -m tests.bench.bench_sigmasight_poll [ROWS] [HISTORY]
 
 A PostgreSQL of its own is filled with requests over 30 days, and with a question and an answer for each. Then each
-stream reads with nothing new, with five new rows, and as an audit, beside the aggregate that a generic SQL exporter
-asks at every scrape: milliseconds, the median and the fastest tenth. At the end HISTORY rows (1 million) of the large
-table are read as the runner reads them on its first start, with and without an outbox: rows per second, and the
-resident memory at every tenth of the way. Not a test: numbers depend on the machine.
+stream reads with nothing new, with five new rows, and as an audit, which goes in parts, each a read of its own:
+milliseconds, the median and the fastest tenth, and the longest statement as the server itself has it
+(pg_stat_statements, of PostgreSQL's contrib). Beside it, in the same server, what a generic SQL exporter asks at every
+scrape: all rows counted, and the percentiles of a day. At the end HISTORY rows (as many as there are) of the large
+table are read as the runner reads them on its first start, without an outbox, and 2 million with one: rows per second,
+and the resident memory on the way, with its slope. Not a test: numbers depend on the machine.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import linear_regression
 from typing import Any
 
 import psutil
@@ -35,7 +38,8 @@ from exporters.sigmasight.settings import SigmaSightSettings
 from exporters.sigmasight.sources import sources
 from tests.sigmasight.running import Running
 
-SMALL, LARGE, HISTORY = 10_000, 10_000_000, 1_000_000
+SMALL, LARGE = 10_000, 10_000_000
+WITH_OUTBOX = 2_000_000
 ROUNDS = 40
 DAYS = 30.0
 """A tenth of the rows in a tenth of the days are as dense, and cost an audit as much."""
@@ -49,8 +53,18 @@ QUICK = {
     "max_wal_size": "4GB",
     "shared_buffers": "1GB",
     "maintenance_work_mem": "512MB",
+    "shared_preload_libraries": "pg_stat_statements",
 }
 AGGREGATE = "SELECT model, error_type, count(*), sum(total_latency_ms) FROM ai_request_metrics GROUP BY 1, 2"
+PERCENTILES = """
+    SELECT model, count(*), count(error_type),
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY total_latency_ms)
+    FROM ai_request_metrics WHERE created_at > now() - interval '24 hours' GROUP BY 1
+"""
+LONGEST = """
+    SELECT max(max_exec_time) FROM pg_stat_statements
+    WHERE query LIKE '%FROM%' || '{table}' || '%' AND query NOT LIKE '%INSERT%' AND query NOT LIKE '%percentile_cont%'
+"""
 MESSAGES = """
     INSERT INTO agent_messages (id, conversation_id, role, content, tool_calls, first_token_ms, latency_ms, created_at)
     SELECT CASE WHEN answer THEN r.message_id ELSE gen_random_uuid() END, r.conversation_id,
@@ -102,26 +116,35 @@ class Poll:
         with reading(link) as tx:
             place = encode(Place.first(take(tx), history=False, known=True))
         self.cursor: Json = {"rows": place, "waiting": []} if stream.name == "ai_messages" else place
+        self.more = False
 
     def __call__(self) -> None:
         batch = self.reader.read_live(self.link, self.cursor, datetime.now(UTC), self.memory)
         self.memory.update(batch.seen.add)
-        self.cursor = batch.next_cursor
+        self.cursor, self.more = batch.next_cursor, batch.more
 
-    def audit_next(self) -> None:
-        """Five minutes pass."""
+    def audit(self) -> list[float]:
+        """Five minutes pass. How long each part of the audit took."""
         self.cursor.get("rows", self.cursor)["wide"][1] -= 301 * 1_000_000
+        parts = times(self, 1)
+        while self.more:
+            parts += times(self, 1)
+        return parts
 
 
-def timed(work: Callable[[], object], rounds: int = ROUNDS, prepare: Callable[[], object] = lambda: None) -> str:
+def times(work: Callable[[], object], rounds: int, prepare: Callable[[], object] = lambda: None) -> list[float]:
     took = []
     for _ in range(rounds):
         prepare()
         started = time.perf_counter()
         work()
         took.append((time.perf_counter() - started) * 1e3)
-    took.sort()
-    return f"{took[len(took) // 2]:9.1f} ms {took[len(took) // 10]:9.1f} ms"
+    return took
+
+
+def shown(label: str, took: list[float]) -> None:
+    took = sorted(took)
+    print(f"  {label:<36}{took[len(took) // 2]:9.1f} ms {took[len(took) // 10]:9.1f} ms", flush=True)
 
 
 def fill(writer: psycopg.Connection[Any], rows: int) -> None:
@@ -144,17 +167,25 @@ def measure(rows: int, writer: psycopg.Connection[Any], source: Source[Any]) -> 
     streams = {stream.name: stream for stream in source.streams}
     link = source.connect()
     print(f"\n{rows} requests in 30 days, {2 * rows} messages       median       fastest tenth", flush=True)
-    requests = Poll(streams["ai_requests"], link)
-    print(f"  ai_requests, nothing new          {timed(requests)}")
-    print(f"  ai_requests, 5 new rows           {timed(requests, prepare=lambda: writer.execute(NEW_REQUESTS))}")
-    print(f"  ai_requests, audit of 24 hours    {timed(requests, ROUNDS // 2, requests.audit_next)}")
-    answers = Poll(streams["ai_messages"], link)
-    print(f"  ai_messages, nothing new          {timed(answers)}")
-    print(f"  ai_messages, 5 new answers        {timed(answers, prepare=lambda: writer.execute(NEW_ANSWERS, (5,)))}")
-    print(f"  ai_messages, audit of 6 hours     {timed(answers, ROUNDS // 2, answers.audit_next)}")
+    for name, table, new in (
+        ("ai_requests", "ai_request_metrics", lambda: writer.execute(NEW_REQUESTS)),
+        ("ai_messages", "agent_messages", lambda: writer.execute(NEW_ANSWERS, (5,))),
+    ):
+        poll = Poll(streams[name], link)
+        for _ in range(3):
+            poll.audit()  # its parts find their size
+        writer.execute("SELECT pg_stat_statements_reset()")
+        shown(f"{name}, nothing new", times(poll, ROUNDS))
+        shown(f"{name}, 5 new rows", times(poll, ROUNDS, new))
+        audits = [poll.audit() for _ in range(ROUNDS // 2)]
+        shown(f"{name}, audit: its longest part", [max(parts) for parts in audits])
+        shown(f"{name}, audit: all of its parts", [sum(parts) for parts in audits])
+        ((longest,),) = writer.execute(LONGEST.format(table=table).encode()).fetchall()
+        print(f"  parts of an audit: {max(map(len, audits))}; the server's longest statement: {longest:.1f} ms")
     writer.execute(NEW_ANSWERS, (WAITING,))
-    print(f"  ai_messages, {len(answers.cursor['waiting']) + WAITING} that wait         {timed(answers)}")
-    print(f"  full aggregate                    {timed(lambda: writer.execute(AGGREGATE).fetchall(), 3)}", flush=True)
+    shown(f"ai_messages, {len(poll.cursor['waiting']) + WAITING} that wait", times(poll, ROUNDS))
+    shown("peer: all requests counted", times(lambda: writer.execute(AGGREGATE).fetchall(), 3))
+    shown("peer: percentiles of 24 hours", times(lambda: writer.execute(PERCENTILES).fetchall(), 5))
     source.close(link)
 
 
@@ -166,15 +197,19 @@ def first_start(folder: Path, source: Source[Any], rows: int, *, influx: bool) -
         began, spent = time.perf_counter(), sum(process.cpu_times()[:2])
         running.live()
         batches = 0
+        resident: list[tuple[int, float]] = []
         while running.workers[0].history and batches * 10_000 < rows:
             running.history(most=1)
             batches += 1
-            if batches % max(1, rows // 100_000) == 0:
-                resident = process.memory_info().rss / 2**20
-                print(
-                    f"  {batches * 10_000:>9} rows {time.perf_counter() - began:7.1f} s {resident:6.0f} MiB", flush=True
-                )
+            if batches % max(1, rows // 200_000) == 0:
+                resident.append((batches * 10_000, process.memory_info().rss / 2**20))
+                if len(resident) % 2 == 0:
+                    passed = time.perf_counter() - began
+                    print(f"  {resident[-1][0]:>9} rows {passed:7.1f} s {resident[-1][1]:6.0f} MiB", flush=True)
         took, spent = time.perf_counter() - began, sum(process.cpu_times()[:2]) - spent
+        if len(resident) > 3:
+            slope = linear_regression(*zip(*resident[len(resident) // 5 :], strict=True)).slope * 1e6
+            print(f"  memory after its first fifth grows by {slope:.2f} MiB per million rows")
         # Not shown before history is through: counted in the state file.
         stored = running.checkpoint.series(running.workers[0].feed.name)
         counted = sum(series.value for series in stored if series.metric == metrics.AI_REQUESTS.name)
@@ -191,12 +226,13 @@ def server(folder: Path) -> Iterator[Postgres]:
 
 def main() -> None:
     large = int(sys.argv[1]) if len(sys.argv) > 1 else LARGE
-    history = min(large, int(sys.argv[2]) if len(sys.argv) > 2 else HISTORY)
+    history = min(large, int(sys.argv[2]) if len(sys.argv) > 2 else large)
     with tempfile.TemporaryDirectory() as name, server(Path(name)) as postgres:
         address = {"host": "127.0.0.1", "port": postgres.port, "user": "postgres", "dbname": "postgres"}
         settings = SigmaSightSettings(core={**address, "password_file": postgres.password_file, "timeout_seconds": 30})
         source = sources(settings, HASH_KEY)[0]
         with psycopg.connect(postgres.dsn(), autocommit=True) as writer:
+            writer.execute("CREATE EXTENSION pg_stat_statements")
             schema.create(writer, "core")
             for rows in (SMALL, large):
                 began = time.perf_counter()
@@ -204,7 +240,7 @@ def main() -> None:
                 print(f"\n(filled in {time.perf_counter() - began:.0f} s)", flush=True)
                 measure(rows, writer, source)
         for influx in (False, True):
-            first_start(Path(name), source, history if not influx else history // 2, influx=influx)
+            first_start(Path(name), source, min(history, WITH_OUTBOX) if influx else history, influx=influx)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ import psycopg
 
 from exporters.demo.ports import free_port
 from exporters.demo.postgres import Postgres
+from exporters.readers.postgres_account import log_in
 from exporters.readers.postgres_client import Connection
 from exporters.sigmasight import probes_intervals, simulate_bulk
 from exporters.sigmasight.batch_stream import batch_runs
-from exporters.sigmasight.databases import connect
 from exporters.sigmasight.probes_system import ai_probes, core_probes
 from exporters.sigmasight.tuning_source import ratings_source
 from tests.sigmasight.databases import Databases, prepare
@@ -118,7 +118,7 @@ def measure(folder: Path, rows: int) -> None:
 
 
 def _probes(house: House) -> None:
-    core, ai = connect(house.settings().core), connect(house.settings().ai_database)
+    core, ai = log_in(house.settings().core), log_in(house.settings().ai_database)
     pair_source = ratings_source(house.settings(), PACE)
     pair = pair_source.connect()
     reader = batch_runs(PACE, HASH_KEY).reader

@@ -121,14 +121,15 @@ class _Reading:
             probe.load()
 
     def read(self) -> None:
-        """Every stream to its end and through its history, every probe once."""
+        """Every stream to its end and through its history, every probe to its end once."""
         for stream in self._streams:
             while stream.run(self._connection):
                 pass
             while stream.history:
                 stream.run_history(self._connection)
         for probe in self._probes:
-            probe.run(self._connection)
+            while probe.run(self._connection):
+                pass
 
     def close(self) -> None:
         self._source.close(self._connection)

@@ -99,6 +99,42 @@ def test_it_is_not_up_before_everything_has_been_looked_at(runtime: Runtime) -> 
     loop.join(5)
 
 
+def test_a_probe_that_reads_in_parts_lets_others_read_between_and_shows_nothing_before_its_end(
+    runtime: Runtime,
+) -> None:
+    words = Words()
+    order: list[str] = []
+    parts = 3
+    seen_half: list[tuple[float, bool]] = []
+
+    def in_parts(connection: Words, now: object) -> list[Sample] | None:
+        order.append("part")
+        seen_half.append((exposed(runtime)[UP], DEPTH_LINE in exposed(runtime)))
+        until(lambda: time.monotonic() >= due[0], "the other is due again")
+        return None if order.count("part") < parts else [Sample(DEPTH, 7)]
+
+    def other(connection: Words, now: object) -> list[Sample]:
+        order.append("other")
+        due[0] = time.monotonic() + 0.02
+        return []
+
+    due = [0.0]
+    probes: tuple[Probe[Words], ...] = (
+        Probe(name="other", interval=0.02, collect=other, feeds=()),
+        Probe(name="depth", interval=60, collect=in_parts, feeds=(DEPTH,)),
+    )
+    loop = SourceLoop(source(words, stream(interval=60), probes=probes), runtime)
+    loop.start()
+    until(lambda: exposed(runtime).get(DEPTH_LINE) == 7, "all parts")
+    until(lambda: exposed(runtime)[UP] == 1, "up")
+    loop.stop()
+    loop.join(5)
+    assert seen_half == [(0, False)] * parts, "neither the source nor the gauge is there before all of it was read"
+    assert [name for name in order if name == "part"] == ["part"] * parts
+    first = order.index("part")
+    assert order[first : first + 5] == ["part", "other", "part", "other", "part"]
+
+
 def test_one_failing_probe_does_not_lower_the_source_or_its_siblings(runtime: Runtime) -> None:
     words = Words()
     words.say("1 red a")

@@ -17,6 +17,7 @@ PROVISIONED = {
     ("influxdb", "influxdb"),
     ("influxdb", "influxdb-text"),
     ("postgres", "${database}"),
+    ("postgres", "${ai_database}"),
     ("alertmanager", "alertmanager"),
 }
 TYPES = {

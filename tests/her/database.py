@@ -50,7 +50,7 @@ class Database:
         (wanted,) = (one for one in source.probes if one.name == probe)
         connection = source.connect()
         try:
-            samples = wanted.collect(connection, NOW)
+            samples = wanted.whole(connection, NOW)
         finally:
             close(connection)
         assert {sample.metric for sample in samples} <= set(wanted.feeds)

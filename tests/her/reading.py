@@ -87,7 +87,7 @@ def readers(source: Source[redis.Redis], connection: redis.Redis) -> dict[str, R
 def collected(source: Source[redis.Redis], name: str, connection: redis.Redis) -> list[Sample]:
     """What a probe shows now, checked against what it says it feeds."""
     (probe,) = (probe for probe in source.probes if probe.name == name)
-    samples = probe.collect(connection, datetime.now(UTC))
+    samples = probe.whole(connection, datetime.now(UTC))
     for sample in samples:
         assert sample.metric in probe.feeds
         assert len(sample.labels) == len(sample.metric.own_labels)

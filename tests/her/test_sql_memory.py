@@ -7,16 +7,21 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
+from exporters.core.contract import Sample
 from exporters.core.errors import StreamError
 from exporters.core.metric import Metric
 from exporters.demo.postgres import Postgres
 from exporters.her import sql_grants, sql_memory
 from exporters.her import sql_metrics as m
 from exporters.her.simulate_tables import MemoryShape
-from tests.her.database import NOW, Database, shown
+from exporters.readers import postgres_pages
+from exporters.readers.postgres_client import Connection
+from tests.her.database import NOW, OBSERVER_PASSWORD, Database, shown
 
 SHAPES: tuple[MemoryShape, ...] = ("mem0", "legacy", "hybrid")
+PASSWORD = SecretStr(OBSERVER_PASSWORD)
 WHOLE = "SELECT owner, category, importance, created FROM plain"
 """Of the view below: memories as a person would tabulate them, by casts that only well-formed payloads survive."""
 PLAIN: dict[MemoryShape, str] = {
@@ -54,6 +59,19 @@ def fill(database: Database, shape: MemoryShape) -> None:
         if shape == "hybrid":
             tables.hybrid_memory()
     database.owner.execute("GRANT SELECT ON memories TO observer")
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    made = database.source(port=database.server.port, dbname="postgres", password=PASSWORD).connect()
+    with closing(made):
+        yield made
+
+
+def rest(probe: sql_memory.MemoryProbe, connection: Connection) -> list[Sample]:
+    while (samples := probe.collect(connection, NOW)) is None:
+        continue
+    return samples
 
 
 def groups(database: Database, query: str) -> dict[str, float]:
@@ -103,6 +121,77 @@ def test_the_numbers_are_those_of_the_database(database: Database, shape: Memory
     assert shown(samples, m.MEMORY_IMPORTANCE)[""] == pytest.approx(mean)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_in_parts_of_one_page_the_numbers_are_the_same(
+    database: Database, shape: MemoryShape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, shape)
+    if shape != "legacy":
+        database.tables.malformed()
+    assert database.number("SELECT pg_relation_size('memories') / current_setting('block_size')::int") > 3
+    database.owner.execute("DELETE FROM memories WHERE ctid >= '(1,0)' AND ctid < '(2,0)'")  # a page without a row
+    expected = {(sample.metric, sample.labels): sample.value for sample in database.read("memory")}
+    monkeypatch.setattr(postgres_pages.Pages, "took", lambda *_: None)
+    monkeypatch.setattr(sql_memory, "Pages", lambda: postgres_pages.Pages(1))
+    samples = database.read("memory")
+    assert {(sample.metric, sample.labels): sample.value for sample in samples} == pytest.approx(expected)
+    assert shown(samples, m.MEMORIES)[""] == database.number("SELECT count(*) FROM memories")
+
+
+def test_each_part_is_a_read_of_its_own_and_what_comes_meanwhile_is_met(
+    database: Database, connection: Connection
+) -> None:
+    fill(database, "mem0")
+    probe = sql_memory.MemoryProbe("memories")
+    probe._pages = postgres_pages.Pages(1)
+    assert probe.collect(connection, NOW) is None
+    before = database.number("SELECT count(*) FROM memories")
+    database.tables.remember("5551001", "profile_identity", 0.95)
+    # Nothing is open between two parts: whoever alters the table waits for no reader.
+    database.owner.execute("SET lock_timeout = '1s'; ALTER TABLE memories ADD COLUMN later text; RESET lock_timeout")
+    assert shown(rest(probe, connection), m.MEMORIES) == {"": before + 1}
+
+
+def test_after_a_lost_connection_a_look_begins_anew(database: Database, connection: Connection) -> None:
+    fill(database, "mem0")
+    probe = sql_memory.MemoryProbe("memories")
+    probe._pages = postgres_pages.Pages(1)
+    for _ in range(3):
+        assert probe.collect(connection, NOW) is None
+    another = database.source(port=database.server.port, dbname="postgres", password=PASSWORD).connect()
+    with closing(another):
+        assert shown(rest(probe, another), m.MEMORIES) == {"": database.number("SELECT count(*) FROM memories")}
+
+
+def test_a_table_that_is_replaced_meanwhile_is_looked_at_anew(database: Database, connection: Connection) -> None:
+    database.tables.older_memory(300)
+    database.owner.execute("GRANT SELECT ON memories TO observer")
+    probe = sql_memory.MemoryProbe("memories")
+    assert probe.collect(connection, NOW) is None
+    database.tables.start_memory()
+    database.tables.remember("5551001", "profile_identity", 0.95)
+    database.owner.execute("GRANT SELECT ON memories, memories_legacy TO observer")
+    samples = rest(probe, connection)
+    assert shown(samples, m.MEMORIES) == {"": 1}
+    assert shown(samples, m.MEMORY_LEGACY) == {"": 300}
+    assert shown(samples, m.MEMORY_SHAPE)["mem0"] == 1
+
+
+def test_a_part_that_runs_out_of_time_is_made_smaller(database: Database, connection: Connection) -> None:
+    fill(database, "mem0")
+    probe = sql_memory.MemoryProbe("memories")
+    probe._pages = postgres_pages.Pages(64)
+    assert probe.collect(connection, NOW) is None
+    connection.execute("SET statement_timeout = 100")
+    database.owner.execute("CREATE FUNCTION slow(jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT pg_sleep(9); SELECT $1'")
+    database.owner.execute("ALTER TABLE memories RENAME TO quick")
+    database.owner.execute("CREATE VIEW memories AS SELECT slow(payload) AS payload, ctid FROM quick")
+    database.owner.execute("GRANT SELECT ON memories TO observer")
+    with pytest.raises(StreamError, match="timeout"):
+        probe.collect(connection, NOW)
+    assert probe._pages.count == 8
+
+
 def test_malformed_payloads_are_counted_and_stop_nothing(database: Database) -> None:
     fill(database, "mem0")
     before = database.read("memory")
@@ -141,7 +230,7 @@ def test_no_table_is_a_shape_too(database: Database) -> None:
 
 def test_an_empty_table_is_zero(database: Database) -> None:
     database.tables.start_memory()
-    database.owner.execute("GRANT SELECT (payload) ON memories TO observer")
+    database.owner.execute("GRANT SELECT (payload, ctid) ON memories TO observer")
     samples = database.read("memory")
     assert shown(samples, m.MEMORIES) == {"": 0}
     assert shown(samples, m.MEMORY_IMPORTANCE) == {}
@@ -156,6 +245,27 @@ def test_a_table_too_large_is_estimated(database: Database, monkeypatch: pytest.
     assert shown(samples, m.MEMORY_EXAMINED) == {"": 0}
     assert shown(samples, m.MEMORIES) == {"": database.number("SELECT count(*) FROM memories")}
     assert shown(samples, m.MEMORY_DAYS) == {}
+
+
+def test_a_view_is_as_large_as_the_table_under_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(database, "mem0")
+    database.owner.execute(sql_grants.FACTS_VIEW.encode())
+    database.owner.execute("ANALYZE memories")
+    monkeypatch.setattr(sql_memory, "LARGEST_HEAP", 1000)
+    samples = database.read("memory", memory_table="her_memory_facts")
+    assert shown(samples, m.MEMORY_EXAMINED) == {"": 0}
+    assert shown(samples, m.MEMORIES) == {"": database.number("SELECT count(*) FROM memories")}
+
+
+def test_where_the_place_of_a_row_is_secret_only_a_small_table_is_read_through(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, "mem0")
+    whole = database.read("memory")
+    database.owner.execute("REVOKE ALL ON memories FROM observer; GRANT SELECT (payload) ON memories TO observer")
+    assert database.read("memory") == whole
+    monkeypatch.setattr(sql_memory, "LARGEST_AT_ONCE", 1000)
+    assert shown(database.read("memory"), m.MEMORY_EXAMINED) == {"": 0}
 
 
 def test_without_the_grant_it_says_so(database: Database) -> None:

@@ -74,7 +74,7 @@ def test_the_readme_has_the_grants() -> None:
     told = README.read_text(encoding="utf-8")
     for script in (sql_grants.grants(), sql_grants.grants(sql_grants.TIMEZONES), sql_grants.FACTS_VIEW):
         assert script in told
-    assert re.search(r"GRANT SELECT \(payload\) ON memories TO observer", told)
+    assert re.search(r"GRANT SELECT \(payload, ctid\) ON memories TO observer", told)
 
 
 def test_users(database: Database) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from exporters.core.contract import Probe
 from exporters.core.errors import Rejected, StreamError
+from exporters.readers.postgres_account import log_in
 from exporters.readers.postgres_client import close
 from exporters.sigmasight import batch_metrics as m
 from exporters.sigmasight import batch_now, probes_intervals
@@ -24,7 +25,6 @@ from exporters.sigmasight.batch_events import parse_batch_run
 from exporters.sigmasight.batch_fold import fold_batch_run, initial
 from exporters.sigmasight.batch_stream import batch_runs
 from exporters.sigmasight.batch_view import batch_view
-from exporters.sigmasight.databases import connect
 from exporters.sigmasight.simulate_batch import Outcome, finish, insert_running, nightly, orchestrator, twins, v2
 from exporters.sigmasight.simulate_pen import JSON_NULL
 from tests.sigmasight.houses import HASH_KEY, House
@@ -46,7 +46,7 @@ NOW_PROBE: Probe[Any] = Probe(
 
 @contextmanager
 def core(house: House) -> Iterator[Any]:
-    connection = connect(house.settings().core)
+    connection = log_in(house.settings().core)
     try:
         yield connection
     finally:
@@ -428,6 +428,9 @@ def at(text: str) -> datetime:
         ("2026-01-12 23:34", "2026-01-13 23:30", 0),  # the next is due just now
         ("2026-01-12 23:34", "2026-01-14 01:29", 0),  # within its grace
         ("2026-01-12 23:34", "2026-01-14 01:30", 1),
+        ("2026-01-12 18:04", "2026-01-13 20:00", 0),  # 23:34 by a clock in Kolkata's zone
+        ("2026-01-12 18:04", "2026-01-14 01:30", 1),
+        ("2026-01-13 13:34", "2026-01-14 01:30", 1),  # 23:34 of the day before, by a clock fourteen hours ahead
         ("2026-01-09 23:34", "2026-01-12 20:00", 0),  # a weekend lies between
         ("2026-01-12 23:34", "2026-01-17 12:00", 4),
         ("2026-11-25 23:34", "2026-11-27 12:00", 0),  # Thanksgiving

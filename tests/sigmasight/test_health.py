@@ -18,7 +18,7 @@ from exporters.readers.http_json import Limits
 from exporters.sigmasight import health_metrics as m
 from exporters.sigmasight import probes_intervals, simulate_log
 from exporters.sigmasight.health_log import log_lines, log_source
-from exporters.sigmasight.health_log_events import parse_log_line
+from exporters.sigmasight.health_log_events import LINE_CHARACTERS, parse_log_line
 from exporters.sigmasight.health_probe import PATHS, backend_source, trouble
 from exporters.sigmasight.simulate_backend import Backend
 from tests.sigmasight.houses import HASH_KEY, House
@@ -133,6 +133,10 @@ def following(path: Path, file: Path, *, keep_text: bool = False) -> Iterator[Wa
         ('{"severity": "WARN", "msg": "x", "time": "2026-01-14T09:00:01Z"}', "warning", "unnamed", ""),
         ("2026-01-14 09:00:01,250 - app.agent.stream - INFO - api_failure was handled", "info", "app.agent", ""),
         ("2026-01-14 09:00:01,250 - app.batch.phase - ERROR - no price for ACME", "error", "app.batch", ""),
+        ("ERROR app.batch.phase - no price", "error", "app.batch", ""),
+        ("2026-01-14 09:00:01 | ERROR    | app.batch:run:10 - no price", "error", "app.batch", ""),
+        ("ERROR:    first.last has no portfolio", "error", "unnamed", ""),
+        ("2026-01-14 09:00:01 ERROR first.last could not log in", "error", "unnamed", ""),
         ("Traceback (most recent call last):", "", "unnamed", ""),
         ('  File "/app/app/agent/stream.py", line 212, in stream', "", "unnamed", ""),
         ("    raise ERROR from None", "", "unnamed", ""),
@@ -155,6 +159,7 @@ def test_lines(line: str, level: str, logger: str, error: str) -> None:
         ("2026-01-14T09:00:01.2501234Z INFO x", datetime(2026, 1, 14, 9, 0, 1, 250_123, UTC)),
         ("2026-01-14 09:00:01-05:00 INFO x", datetime(2026, 1, 14, 14, 0, 1, 0, UTC)),
         ("2026-13-14 09:00:01 INFO x", None),
+        ("0001-01-01 00:00:00+14:00 INFO x", None),
         ("INFO: x", None),
     ],
 )
@@ -223,6 +228,12 @@ def test_text_only_where_it_is_asked_for_and_never_with_a_secret(tmp_path: Path)
     parsed = parse_log_line(line.encode(), keep_text=True)
     assert parsed.text == "- app.agent.stream - ERROR - refused: api_key=[redacted]"
     assert parse_log_line(line.encode()).text == ""
+    addressed = b"2026-01-14 09:00:01,250 - app - ERROR - no metrics for first.last+x@mail.invalid: closed"
+    assert parse_log_line(addressed, keep_text=True).text == "- app - ERROR - no metrics for [address]: closed"
+    at_the_cut = b"2026-01-14 09:00:01,250 - app - ERROR - " + b"x " * 990 + b"first.last@mail.invalid"
+    kept = parse_log_line(at_the_cut, keep_text=True).text
+    assert len(kept) == LINE_CHARACTERS
+    assert "first" not in kept
     assert m.LOG_TEXT.kind == "text"
 
 

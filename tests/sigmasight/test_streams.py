@@ -216,7 +216,7 @@ def test_one_database_for_both_is_a_legal_set_up(one_database: Databases, tmp_pa
         assert requests.total(metrics.AI_REQUESTS) == one_database.number("SELECT count(*) FROM ai_request_metrics") > 0
         source = house.sources(ai=None)["ai"]
         connection = source.connect()
-        samples = source.probes[0].collect(connection, datetime.now(UTC))
+        samples = source.probes[0].whole(connection, datetime.now(UTC))
         source.close(connection)
         memories = sum(sample.value for sample in samples if sample.metric is metrics.MEMORIES)
         assert memories == one_database.number("SELECT count(*) FROM ai_memories") > 0
@@ -227,7 +227,7 @@ def test_knowledge_and_memories_are_counted_by_scope(house: House) -> None:
     source = house.sources()["ai"]
     connection = source.connect()
     probe = source.probes[0]
-    samples = {(sample.metric, *sample.labels): sample.value for sample in probe.collect(connection, datetime.now(UTC))}
+    samples = {(sample.metric, *sample.labels): sample.value for sample in probe.whole(connection, datetime.now(UTC))}
     source.close(connection)
     for metric, table, known in (
         (metrics.KNOWLEDGE_DOCUMENTS, "ai_kb_documents", ("global", "feedback:positive_example")),

@@ -14,10 +14,10 @@ import pytest
 from exporters.core.contract import Probe, Sample
 from exporters.core.errors import SourceDown, StreamError
 from exporters.demo.postgres import Postgres
+from exporters.readers.postgres_account import log_in
 from exporters.readers.postgres_client import close
 from exporters.sigmasight import probes_intervals
 from exporters.sigmasight import tuning_metrics as m
-from exporters.sigmasight.databases import connect
 from exporters.sigmasight.probes_system import ai_probes
 from exporters.sigmasight.simulate_tuning import annotate, rate
 from exporters.sigmasight.tuning_source import AT_ONCE, look_up, ratings_source
@@ -46,7 +46,7 @@ def lived(
 
 def of_ai(house: House, name: str, now: datetime | None = None) -> list[Sample]:
     probes: dict[str, Probe[Any]] = {probe.name: probe for probe in ai_probes(probes_intervals.INTERVALS.__getitem__)}
-    connection = connect(house.settings().ai_database)
+    connection = log_in(house.settings().ai_database)
     try:
         return collected(probes[name], connection, now or datetime.now(UTC))
     finally:
@@ -133,7 +133,7 @@ def test_ratings_by_model_and_mode_are_what_a_join_says(lived: House) -> None:
 def test_more_messages_than_one_statement_asks_for(lived: House) -> None:
     known = [str(key) for (key,) in lived.databases.rows("SELECT message_id FROM ai_request_metrics LIMIT 5")]
     invented = [f"00000000-0000-0000-0000-{number:012d}" for number in range(2 * AT_ONCE)]
-    connection = connect(lived.settings().core)
+    connection = log_in(lived.settings().core)
     try:
         found = look_up(connection, [*known, *invented])
     finally:

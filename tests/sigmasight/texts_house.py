@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +17,9 @@ from exporters.core.sql import ALL, Sql
 from exporters.demo.postgres import Postgres
 from exporters.sigmasight import grants
 from exporters.sigmasight.texts import BY_HALF
-from tests.sigmasight.databases import Databases
+from grafana.dashboards.panels import to_json
+from grafana.dashboards.sigmasight import BOARDS
+from tests.sigmasight.databases import NOW, Databases
 
 PASSWORD = "an invented reader's password"
 Row = tuple[Any, ...]
@@ -54,6 +56,30 @@ def as_grafana(text: str, when: Range = EVER, typed: Mapping[str, str] | None = 
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One that a page asks: of a panel, or of a filter."""
+
+    name: str
+    half: grants.Half
+    text: str
+
+
+def page_statements() -> list[Statement]:
+    """Every one, as the generated pages have it."""
+    found = []
+    for board in BOARDS:
+        page = to_json(board)
+        asked = [(panel["title"], target) for panel in page["panels"] for target in panel.get("targets", [])]
+        asked += [("$" + v["name"], v) for v in page["templating"]["list"] if v["type"] == "query"]
+        for name, target in asked:
+            if target["datasource"]["type"] == "postgres":
+                half: grants.Half = "ai" if target["datasource"]["uid"] == "${ai_database}" else "core"
+                text = target.get("rawSql") or target["query"]
+                found.append(Statement(f"{board.uid} {name}", half, text))
+    return found
+
+
 def half_of(asked: Sql) -> grants.Half:
     """Which database it is asked of."""
     (half,) = (half for half, rows in BY_HALF.items() if asked.rows in rows)
@@ -71,15 +97,21 @@ class Readers:
         text = as_grafana(asked.text, when, typed, **chosen)
         return self.connections[half_of(asked)].execute(text.encode()).fetchall()
 
+    def filled(self, asked: Sql, typed: Mapping[str, str] | None = None) -> str:
+        """The statement as Grafana would send it."""
+        return as_grafana(asked.text, EVER, typed)
+
+    def ask_page(
+        self, asked: Statement, when: Range = EVER, typed: Mapping[str, str] | None = None, explain: str = ""
+    ) -> list[Row]:
+        """What a page's own statement answers; or with `EXPLAIN …` how."""
+        text = f"{explain} {as_grafana(asked.text, when, typed)}"
+        return self.connections[asked.half].execute(text.encode()).fetchall()
+
     def dicts(
         self, asked: Sql, when: Range = EVER, typed: Mapping[str, str] | None = None, **chosen: str
     ) -> list[dict[str, Any]]:
         return [dict(zip(asked.columns, row, strict=True)) for row in self.ask(asked, when, typed, **chosen)]
-
-    def plan(self, asked: Sql, when: Range = EVER, typed: Mapping[str, str] | None = None) -> str:
-        """How the reader's own session would answer it, and what that took."""
-        text = "EXPLAIN (ANALYZE, BUFFERS) " + as_grafana(asked.text, when, typed)
-        return "\n".join(line for (line,) in self.connections[half_of(asked)].execute(text.encode()))
 
 
 @contextmanager
@@ -110,6 +142,31 @@ def readers(server: Postgres, databases: Databases, prefix: str) -> Iterator[Rea
             connection.close()
 
 
-def around(at: datetime, days: float = 40) -> Range:
-    """A range that ends here."""
-    return Range(at - timedelta(days=days), at + timedelta(days=days))
+@dataclass(frozen=True, slots=True)
+class World:
+    databases: Databases
+    readers: Readers
+    tokens: dict[str, str]
+    user: str
+    conversation: str
+
+    @property
+    def typed(self) -> list[dict[str, str]]:
+        """Nothing; a user; a conversation."""
+        return [{}, {"user": self.user}, {"conversation": self.conversation, "user": self.user}]
+
+
+@contextmanager
+def lived_world(server: Postgres) -> Iterator[World]:
+    """A life with every odd row, and canaries in every text."""
+    tokens: dict[str, str] = {}
+    with Databases(server) as databases:
+        sigma = databases.sigma(seed=8, canaries=tokens)
+        sigma.found()
+        sigma.backfill(12, stories_per_day=70)
+        sigma.edges(NOW)
+        with readers(server, databases, "words") as asking:
+            most = "SELECT {0} FROM {1} WHERE {0} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+            user = str(databases.number(most.format("user_id", "user_activity_events")))
+            conversation = str(databases.number(most.format("conversation_id", "agent_messages")))
+            yield World(databases, asking, tokens, user, conversation)

@@ -33,7 +33,7 @@ def numbers(samples: Sequence[Sample], metric: Metric) -> Numbers:
 
 def collected(probe: Probe[Any], connection: Any, now: datetime) -> list[Sample]:
     """One read of a probe; all it says was declared."""
-    samples = probe.collect(connection, now)
+    samples = probe.whole(connection, now)
     for sample in samples:
         assert sample.metric in probe.feeds, sample.metric
         assert len(sample.labels) == len(sample.metric.own_labels), sample

@@ -49,39 +49,27 @@ class Scrape:
         return {s.name for s in self._samples}
 
 
-class Exporter(Server):
-    """The exporter on a Redis, with its configuration, state and log in one folder.
-
-    others: systems beside HER, as observatory.yml has them.
-    """
+class Watching(Server):
+    """The exporter, with its configuration, state and log in one folder. systems: as observatory.yml has them."""
 
     def __init__(
         self,
         folder: Path,
-        redis: Redis,
+        systems: Mapping[str, Any],
         *,
-        influx: dict[str, Any] | None = None,
-        others: Mapping[str, Any] | None = None,
-        **her: Any,
+        influx: Mapping[str, Any] | None = None,
+        log_level: str = "info",
     ) -> None:
         self.port = free_port()
-        deployment: dict[str, Any] = {
-            "deployment": "default",
-            "redis": {"host": "127.0.0.1", "port": redis.port, "timeout_seconds": 1.0},
-            # Slow ones quicker, so that a test need not wait a minute; never slower than an operator has them.
-            "intervals": {name: min(interval, 1.0) for name, interval in INTERVALS.items()},
-            **her,
-        }
-        if redis.password_file:
-            deployment["redis"]["password_file"] = str(redis.password_file)
         config: dict[str, Any] = {
             "web": {"listen_addresses": [f"127.0.0.1:{self.port}"]},
             "state": {"directory": str(folder / "state")},
             "scrape_interval_seconds": 0.5,
-            "systems": {"her": [deployment], **(others or {})},
+            "log": {"level": log_level},
+            "systems": dict(systems),
         }
         if influx:
-            config["influxdb"] = influx
+            config["influxdb"] = dict(influx)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.config = folder / "observatory.yml"
@@ -122,3 +110,30 @@ class Exporter(Server):
             return len(times) == announced > 0 and all(at > now for _, at in times)
 
         return self.until(read, "every stream read once more", seconds)
+
+
+class Exporter(Watching):
+    """The exporter on a Redis of HER's.
+
+    others: systems beside HER, as observatory.yml has them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        redis: Redis,
+        *,
+        influx: dict[str, Any] | None = None,
+        others: Mapping[str, Any] | None = None,
+        **her: Any,
+    ) -> None:
+        deployment: dict[str, Any] = {
+            "deployment": "default",
+            "redis": {"host": "127.0.0.1", "port": redis.port, "timeout_seconds": 1.0},
+            # Slow ones quicker, so that a test need not wait a minute; never slower than an operator has them.
+            "intervals": {name: min(interval, 1.0) for name, interval in INTERVALS.items()},
+            **her,
+        }
+        if redis.password_file:
+            deployment["redis"]["password_file"] = str(redis.password_file)
+        super().__init__(folder, {"her": [deployment], **(others or {})}, influx=influx)
