@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporters.core.contract import System
+from exporters.sigmasight.annotations_listing import LISTINGS
 from exporters.sigmasight.metrics import MEASUREMENTS, METRICS
 from exporters.sigmasight.settings import SigmaSightSettings, from_environment
 from exporters.sigmasight.sources import sources
@@ -17,4 +18,5 @@ SIGMASIGHT = System(
     from_environment=from_environment,
     sources=sources,
     texts=TEXT_ROWS,
+    listings=LISTINGS,
 )

@@ -13,6 +13,7 @@ import yaml
 from exporters.core.settings import load as load_settings
 from exporters.core.settings import variables
 from exporters.demo import programs
+from exporters.demo.services import PROMETHEUS_RETENTION
 from exporters.registry import SYSTEMS
 from tests.stack.checkout import make_checkout
 from tests.stack.compose import FILES, ROOT, load, mounts, secret_names, services, text
@@ -158,6 +159,7 @@ def test_the_defaults_it_states_are_the_defaults() -> None:
     ):
         assert f"${{{variable}:-{otherwise}}}" in text(FILES[0])
     assert "400 days or 20 GB" in DOC
+    assert PROMETHEUS_RETENTION == "400d", "the demo's, too: thirty days are the least that the pages look back"
     route = yaml.safe_load(text("prometheus/alertmanager.yml"))["route"]
     by_receiver = {
         entry["receiver"]: (entry["group_wait"], entry["repeat_interval"]) for entry in (route, *route["routes"])
