@@ -80,7 +80,8 @@ WHO = row(
         "Users",
         "Who signed up, the last first, whatever the time range, and how far did each come? The status is the furthest "
         "step ever reached: the live sign-up writes no event, so that it follows from portfolios and conversations as "
-        "well. Errors of sign-up and login belong to nobody.",
+        "well. Errors are those of events, without sign-up and login, which belong to nobody; a journey shows failed "
+        "requests, too.",
         _USERS.table(limit=NEWEST_USERS),
         [
             column("user", "User", unit=TEXT, wide=330, links=(JOURNEY, HIS_CONVERSATIONS, HIS_MEMORIES)),
