@@ -27,11 +27,11 @@ RUN groupadd --gid 10001 observatory \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin observatory \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/observatory \
  && install -d -o 10001 -g 10001 -m 0755 /run/tokens/writer /run/tokens/reader /run/tokens/text \
-      /stack/prometheus /stack/alertmanager /stack/grafana /stack/grafana-restricted
+      /stack/prometheus /stack/alertmanager /stack/grafana /stack/grafana-restricted /var/log/sigmasight
 # What scripts/layout.py chooses from for Prometheus, Alertmanager and Grafana.
 COPY grafana /opt/observatory/stack/grafana
 COPY prometheus /opt/observatory/stack/prometheus
-COPY scripts/layout.py scripts/make_influxdb.py scripts/memory_sources.py scripts/server_configs.py scripts/watched.py \
+COPY scripts/layout.py scripts/make_influxdb.py scripts/server_configs.py scripts/text_sources.py scripts/watched.py \
      /opt/observatory/stack/scripts/
 COPY --from=build /opt/observatory /opt/observatory
 USER 10001:10001

@@ -1,7 +1,8 @@
-"""`observatory export`: a measurement or a metric over a time range, as CSV.
+"""`observatory export`: a measurement or a metric over a time range, as CSV; a listing, as JSON lines.
 
 A measurement comes from InfluxDB, one row per point at the event's own time. A metric comes from Prometheus, one row
-per sample as it was scraped. --from is part of the range, --to is not. A long range is asked for piece by piece, so
+per sample as it was scraped. A listing comes from the watched system itself, one object per row, with the account that
+the configuration names for it. --from is part of the range, --to is not. A long range is asked for piece by piece, so
 that memory stays flat here and there.
 """
 
@@ -189,16 +190,24 @@ def add_command(commands: Any) -> None:
     """Add `observatory export`."""
     parser = commands.add_parser(
         "export",
-        help="a measurement or metric over a time range, as CSV",
+        help="a measurement or metric over a time range, as CSV; a listing, as JSON lines",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example: observatory export her_job --from 7d --influxdb.url http://127.0.0.1:8086 --influxdb.org "
         "observatory --influxdb.token-file secrets/influxdb_main_reader_token > jobs.csv",
     )
-    parser.add_argument("name", metavar="NAME", help="measurement or metric, see docs/metrics.md")
-    parser.add_argument("--from", dest="start", default="24h", metavar="TIME", help="24h, 7d or ISO 8601; default 24h")
-    parser.add_argument("--to", dest="stop", default="now", metavar="TIME", help="default now")
+    parser.add_argument("name", metavar="NAME", help=f"measurement or metric, see docs/metrics.md; or {_listed()}")
+    parser.add_argument(
+        "--from", dest="start", metavar="TIME", help="24h, 7d or ISO 8601; default 24h, of a listing its own"
+    )
+    parser.add_argument("--to", dest="stop", metavar="TIME", help="default now, of a listing its end")
     parser.add_argument("--deployment", action="append", default=[], help="only these; may be repeated")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="COLUMN=VALUE", help="of a listing, only these; may be repeated"
+    )
+    parser.add_argument(
+        "--config.file", dest="config_file", type=Path, metavar="FILE", help="observatory.yml: whom a listing asks"
+    )
     parser.add_argument("--prometheus", metavar="URL", help="where a metric is asked for")
     parser.add_argument("--influxdb.url", dest="influx_url", metavar="URL", help="where a measurement is asked for")
     parser.add_argument("--influxdb.org", dest="influx_org", default="observatory", metavar="ORG")
@@ -207,11 +216,28 @@ def add_command(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
+def _listed() -> str:
+    from exporters.registry import LISTINGS
+
+    return ", ".join(listing.name for listing in LISTINGS) or "a listing"
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    from exporters.registry import LISTINGS
+
+    listing = next((one for one in LISTINGS if one.name == arguments.name), None)
     now = datetime.now(UTC)
-    start, stop = moment(arguments.start, now), moment(arguments.stop, now)
+    since, until = arguments.start or (listing.since if listing else "24h"), arguments.stop or "now"
+    start, stop = moment(since, now), moment(until, now)
     if start >= stop:
-        raise ConfigError([f"--from {arguments.start} is not before --to {arguments.stop}"])
+        raise ConfigError([f"--from {since} is not before --to {until}"])
+    if listing is not None:
+        from exporters.export_listing import export_listing
+
+        # Without an end there is none: whoever wrote the rows may have a clock that is ahead of ours.
+        return export_listing(arguments, listing, start, stop if arguments.stop else None)
+    if arguments.only:
+        raise ConfigError([f"--only chooses rows of a listing, and {arguments.name} is none"])
     with ExitStack() as stack:
         rows = _rows(arguments, start, stop, stack)
         # The first answer comes before the file is touched: a wrong token must not cost an older export.
@@ -246,7 +272,9 @@ def _rows(arguments: argparse.Namespace, start: datetime, stop: datetime, stack:
         return points(measurement, client, arguments.influx_org, start, stop, arguments.deployment)
     metric = next((m for m in METRICS if m.name == arguments.name), None)
     if metric is None:
-        raise ConfigError([f"there is no measurement or metric {arguments.name!r}; docs/metrics.md lists them"])
+        raise ConfigError(
+            [f"there is no measurement, metric or listing {arguments.name!r}; docs/metrics.md and --help list them"]
+        )
     if not arguments.prometheus:
         raise ConfigError([f"{metric.name} is a metric: give --prometheus"])
     if not re.match(r"https?://[^/@\s]+(/\S*)?\Z", arguments.prometheus):

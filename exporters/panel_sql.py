@@ -17,6 +17,8 @@ from exporters.panel_queries import Answer, QueryFailed, Range, answer_of, check
 
 _DEPLOYMENT = re.compile(r"\$\{deployment(?::regex)?\}")
 _EVERY_DEPLOYMENT = ".*"
+_MACROS = {"__timeFrom": "$__timeFrom", "__timeTo": "$__timeTo"}
+"""What Grafana itself replaces, after the browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Grafana:
         answers = []
         for database in databases:
             try:
-                answers.append(self._ask(filled_in(sql, variables), when, database))
+                answers.append(self._ask(filled_in(sql, {**_MACROS, **variables}), when, database))
             except QueryFailed as error:
                 msg = f"{database.name}: {error}"
                 raise QueryFailed(msg) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exporters.core import health, llm
 from exporters.core.contract import System
+from exporters.core.listing import Listing
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Metric
 from exporters.core.sql import TextRows
@@ -21,3 +22,5 @@ METRICS: tuple[Metric, ...] = (
 MEASUREMENTS: tuple[Measurement, ...] = tuple(m for system in SYSTEMS for m in system.measurements)
 
 TEXT_ROWS: tuple[TextRows, ...] = tuple(rows for system in SYSTEMS for rows in system.texts)
+
+LISTINGS: tuple[Listing, ...] = tuple(listing for system in SYSTEMS for listing in system.listings)

@@ -27,8 +27,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from memory_sources import MemorySource, asks_a_database, memory_sources, provisioning
 from server_configs import Addresses, alertmanager_yml, client_yml, duration, prometheus_yml, web_yml
+from text_sources import TextSource, databases_asked, provisioning, text_sources
 from watched import ContradictionError, known_systems, watched
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,11 +60,11 @@ class Choice:
         configured: frozenset[str],
         known: frozenset[str],
         sources: Mapping[str, frozenset[str]],
-        memories: Sequence[MemorySource] = (),
+        texts: Sequence[TextSource] = (),
     ) -> None:
         self._left_out = known - configured
         self._sources = sources
-        self.memories = tuple(memories)
+        self.texts = tuple(texts)
 
     def files(self, folder: Path, pattern: str) -> Iterator[Path]:
         """The chosen files of a folder, in the order of their names."""
@@ -81,10 +81,8 @@ class Choice:
     def _has_what_it_reads(self, page: Path) -> bool:
         """Whether what its tags name is watched (`reads-postgres`), and somebody may read what its panels ask."""
         content = page.read_bytes()
-        if asks_a_database(content):
-            readable = {source.system for source in self.memories if source.reader is not None}
-            if page.parent.name not in readable:
-                return False
+        if not databases_asked(content) <= {source.kind.name for source in self.texts if source.reader is not None}:
+            return False
         tags = json.loads(content).get("tags", ())
         wanted = {tag.removeprefix(READS) for tag in tags if tag.startswith(READS)}
         return wanted <= self._sources.get(page.parent.name, frozenset())
@@ -98,8 +96,10 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
     tree: Tree = {at / "grafana.ini": (ROOT / "grafana" / "grafana.ini").read_bytes()}
     below = at / "provisioning"
     kinds = [kind for kind, wanted in (("main", main), ("restricted", text)) if wanted]
+    shown: set[tuple[str, str]] = set()
     for kind in kinds:
         for page in choice.pages(kind):
+            shown.add((kind, page.parent.name))
             tree[at / "dashboards" / kind / page.parent.name / page.name] = page.read_bytes()
     for source in choice.files(PROVISIONING / "datasources", "*.yml"):
         if text or not source.stem.endswith("-text"):
@@ -109,12 +109,12 @@ def grafana_tree(choice: Choice, at: PurePosixPath, *, interval: str, tls: bool,
             # every query end in a panic (Grafana 10.1).
             content = content.replace(b"$SERVERS_SPEAK_TLS", b"true" if tls else b"false")
             tree[below / "datasources" / source.name] = content
-    if choice.memories:
-        tree[below / "datasources" / "memories-text.yml"] = provisioning(choice.memories, text=text)
+    if choice.texts:
+        tree[below / "datasources" / "databases-text.yml"] = provisioning(choice.texts, text=text)
     for provider in choice.files(PROVISIONING / "dashboards", "*.yml"):
         kind = "restricted" if provider.stem.endswith("-text") else "main"
         # A provider without pages would log an error every half minute.
-        if kind in kinds and any((PAGES / kind / provider.stem.removesuffix("-text")).glob("*.json")):
+        if (kind, provider.stem.removesuffix("-text")) in shown:
             tree[below / "dashboards" / provider.name] = provider.read_bytes()
     # Grafana reports each of its folders that is missing.
     for folder in ("datasources", "dashboards", "alerting", "plugins", "notifiers"):
@@ -137,7 +137,7 @@ def home_page(*, main: bool) -> bytes:
 def stack_tree(options: argparse.Namespace, environment: Mapping[str, str]) -> Tree:
     """Every file of the stack. Raises ContradictionError before anything is written."""
     config = watched(options.config)
-    choice = Choice(config.systems, known_systems(), config.sources, memory_sources(config.deployments))
+    choice = Choice(config.systems, known_systems(), config.sources, text_sources(config.deployments))
     addresses = Addresses(
         exporters=tuple(split(options.exporters)),
         prometheus=options.prometheus,

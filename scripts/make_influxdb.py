@@ -4,7 +4,8 @@
 usage: make_influxdb.py --config observatory.yml --url http://influxdb:8086 --password-file FILE
                         --operator-token-file FILE --tokens DIRECTORY
 
-Run as often as you like: it makes what is missing and says what it changed. Under DIRECTORY come to stand writer/token
+Run as often as you like: it makes what is missing and says what it changed, and what differs and was left as it is: a
+bucket that keeps points longer than is wanted, or one of somebody else's. Under DIRECTORY come to stand writer/token
 (the exporter's: writes only), reader/token (the main Grafana's: everything but text) and text/token (the restricted
 Grafana's). Each is a volume of its own, so that a container sees the one it may have; the files are readable by all,
 because each container has another user. Exit status 1: InfluxDB refused.
@@ -28,7 +29,7 @@ from watched import ContradictionError, Watched, watched
 
 from exporters.core.errors import ObservatoryError
 from exporters.core.influx_endpoint import InfluxEndpoint
-from exporters.core.influx_setup import SetUpFailed, WantedBucket, set_up, wanted_buckets, wanted_tokens
+from exporters.core.influx_setup import SetUp, SetUpFailed, WantedBucket, set_up, wanted_buckets, wanted_tokens
 
 ORGANISATION = "observatory"
 PATIENCE_SECONDS = 60
@@ -71,27 +72,30 @@ def call(url: str, document: Mapping[str, Any] | None = None) -> Any:
         time.sleep(0.5)
 
 
-def make(options: argparse.Namespace, config: Watched) -> list[str]:
-    """Everything there is to do; returns what was changed, one sentence each."""
+def make(options: argparse.Namespace, config: Watched) -> SetUp:
+    """Everything there is to do, done; what was changed, and what differs and was left as it is."""
     systems = sorted(config.systems)
     buckets = wanted_buckets(
         systems,
         retention=round(config.retention_days * DAY_SECONDS),
         text_retention=round(config.text_retention_days * DAY_SECONDS),
+        asked=config.asked,
     )
     operator = InfluxEndpoint(url=options.url, org=ORGANISATION, token_file=options.operator_token_file)
-    changes: list[str] = []
+    before: list[str] = []
+    made: list[str] = []
     password = options.password_file.read_text(encoding="utf-8").strip()
     if first_time(options.url, password=password, token=operator.token(), bucket=buckets[0]):
-        changes.append(f"first user `admin` and organisation {ORGANISATION!r} made")
+        before.append(f"first user `admin` and organisation {ORGANISATION!r} made")
+        made.append(buckets[0].name)
     paths = [options.tokens / folder / "token" for folder in TOKEN_FOLDERS]
     tokens = [
         replace(token, path=path) for token, path in zip(wanted_tokens(systems, options.tokens), paths, strict=True)
     ]
-    changes += set_up(operator, buckets, tokens).changes
+    done = set_up(operator, buckets, tokens, made=made)
     for path in paths:
         path.chmod(READABLE)
-    return changes
+    return replace(done, changes=(*before, *done.changes))
 
 
 def main() -> int:
@@ -104,12 +108,14 @@ def main() -> int:
     parser.add_argument("--tokens", type=Path, required=True, help="directory with writer/, reader/ and text/")
     options = parser.parse_args()
     try:
-        changes = make(options, watched(options.config))
+        done = make(options, watched(options.config))
     except (ContradictionError, ObservatoryError, OSError) as problem:
         print(f"make_influxdb: {problem}", file=sys.stderr)
         return 1
-    for change in changes or ["nothing to change"]:
+    for change in done.changes or ["nothing to change"]:
         print(f"make_influxdb: {change}")
+    for note in done.notes:
+        print(f"make_influxdb: {note}", file=sys.stderr)
     return 0
 
 

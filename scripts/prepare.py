@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make what the compose stack needs on this machine: its secrets, and observatory.yml if there is none.
+"""Make what the compose stack needs on this machine: its secrets, and observatory.yml and prices.yml if there are none.
 
-usage: prepare.py [--secrets DIRECTORY] [--env-file .env] [--config observatory.yml] [--invent]
+usage: prepare.py [--secrets DIRECTORY] [--env-file .env] [--config observatory.yml] [--prices prices.yml] [--invent]
 
 Secrets are made once and never overwritten, except that a password set in .env (or in the environment) replaces
 the one in its file: it is the operator's word. Standard library only, any Python from 3.10 on.
@@ -39,6 +39,10 @@ GIVEN = {
     "her_redis_password": "REDIS_PASSWORD",
     "her_postgres_password": "POSTGRES_PASSWORD",
     "her_postgres_text_password": "POSTGRES_TEXT_PASSWORD",
+    "sigmasight_core_password": "SIGMASIGHT_CORE_PASSWORD",
+    "sigmasight_ai_password": "SIGMASIGHT_AI_PASSWORD",
+    "sigmasight_core_text_password": "SIGMASIGHT_CORE_TEXT_PASSWORD",
+    "sigmasight_ai_text_password": "SIGMASIGHT_AI_TEXT_PASSWORD",
     "smtp_password": "SMTP_PASSWORD",
     "sms_urls": "SMS_URLS",
 }
@@ -87,8 +91,8 @@ def generated(name: str) -> str:
     return secrets.token_hex(32) if name == "hash_key" else secrets.token_urlsafe(32)
 
 
-def place(path: Path, text: str, *, replace: bool) -> bool:
-    """Put the secret there whole or not at all; True if the file is new or another one now."""
+def place(path: Path, text: str, *, replace: bool, mode: int = READABLE) -> bool:
+    """Put the text there whole or not at all; True if the file is new or another one now."""
     if path.exists() and (not replace or path.read_text(encoding="utf-8") == text):
         return False
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -98,7 +102,7 @@ def place(path: Path, text: str, *, replace: bool) -> bool:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    fresh.chmod(READABLE)
+    fresh.chmod(mode)
     if replace:
         fresh.replace(path)
         return True
@@ -155,6 +159,11 @@ def make_config(path: Path, settings: dict[str, str]) -> bool:
     return True
 
 
+def make_prices(path: Path) -> bool:
+    """The first price table, the example's invented one: a container cannot mount a file that is not there."""
+    return place(path, EXAMPLE.with_name("prices.example.yml").read_text(encoding="utf-8"), replace=False, mode=0o644)
+
+
 def address(settings: dict[str, str], named: str, numbered: str, otherwise: str) -> dict[str, str | int]:
     """Where a server is, by its two variables. Raises SystemExit for what is no host and no port."""
     host, port = settings.get(named, ""), settings.get(numbered, "") or otherwise
@@ -170,6 +179,7 @@ def main() -> int:
     parser.add_argument("--secrets", type=Path, default=Path("secrets"))
     parser.add_argument("--env-file", type=Path, default=Path(".env"))
     parser.add_argument("--config", type=Path, default=Path("observatory.yml"))
+    parser.add_argument("--prices", type=Path, default=Path("prices.yml"))
     parser.add_argument("--invent", action="store_true", help="random passwords where none is given (the demo)")
     options = parser.parse_args()
     try:
@@ -181,6 +191,8 @@ def main() -> int:
         return 2
     if make_config(options.config, settings):
         print(f"made {options.config}")
+    if make_prices(options.prices):
+        print(f"made {options.prices}")
     for path in make_secrets(options.secrets, settings, invent=options.invent):
         print(f"made {path}")
     return 0

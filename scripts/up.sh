@@ -22,7 +22,7 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "needs Pyth
 if [ "${1:-}" = --demo ]; then
   mkdir -p .demo
   python3 scripts/prepare.py --invent --secrets .demo/compose-secrets --env-file docker/demo.env \
-    --config docker/demo.observatory.yml
+    --config docker/demo.observatory.yml --prices docker/demo.prices.yml
   compose=(docker compose --env-file docker/demo.env
     --file docker-compose.yml --file docker-compose.together.yml --profile demo --project-name observatory-demo)
   # shellcheck disable=SC2329 # by the trap
@@ -42,7 +42,8 @@ python3 scripts/prepare.py
 # other. The random key in front keeps the label from telling anything about the passwords.
 CONFIGURATION=$({
   cat "$secrets/hash_key" "$secrets/her_redis_password" "$secrets/her_postgres_password" \
-    "$secrets/her_postgres_text_password" "$secrets/smtp_password" "$secrets/sms_urls" observatory.yml
+    "$secrets/her_postgres_text_password" "$secrets"/sigmasight_*_password "$secrets/smtp_password" \
+    "$secrets/sms_urls" observatory.yml prices.yml
   if [ -f .env ]; then cat .env; fi
   find grafana prometheus scripts -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 cat
 } | sha256sum | cut -c1-16)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import yaml
 
+RETENTIONS: Mapping[str, str] = {"events": "retention_days", "text": "text_retention_days"}
+"""The setting of each kind of bucket; the daily ones keep their points for ever."""
+
 
 class ContradictionError(Exception):
     """Settings that cannot be used together; the message names them."""
@@ -17,6 +20,8 @@ class ContradictionError(Exception):
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What the stack depends on in observatory.yml. systems: their names. scrape_interval: seconds.
+
+    asked: the kinds of buckets whose retention stands there, and is no default.
 
     sources: by system, what any of its deployments says something about (`redis`, `postgres`). deployments: by system,
     as they stand there.
@@ -28,6 +33,7 @@ class Watched:
     scrape_interval: float
     retention_days: float
     text_retention_days: float
+    asked: frozenset[str] = frozenset()
     sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
     deployments: Mapping[str, object] = field(default_factory=dict)
 
@@ -67,6 +73,7 @@ def watched(config: Path) -> Watched:
         scrape_interval=positive(document, "scrape_interval_seconds", 15),
         retention_days=positive(influxdb, "retention_days", 30),
         text_retention_days=positive(influxdb, "text_retention_days", 30),
+        asked=frozenset(kind for kind, name in RETENTIONS.items() if influxdb.get(name) is not None),
         sources={name: _said(systems[name]) for name in names},
         deployments={name: systems[name] for name in names},
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from exporters.core.bell import Bell
+from exporters.core.listing import Listing
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.metric import Metric
 from exporters.core.sql import TextRows
@@ -250,7 +251,7 @@ class System:
     """One kind of watched system: THE registration value.
 
     metrics and measurements: everything it can emit. texts: rows that pages show where they
-    are. settings: the pydantic model of one deployment.
+    are. listings: rows that `observatory export` lists. settings: the pydantic model of one deployment.
     from_environment: one deployment from the system's own variable names, None if they are not set.
     sources: one deployment's settings -> its sources. hash_key keys the hashes of user ids.
     """
@@ -263,3 +264,4 @@ class System:
     from_environment: Callable[[Mapping[str, str]], Mapping[str, Any] | None]
     sources: Callable[[Any, bytes], tuple[Source[Any], ...]]
     texts: tuple[TextRows, ...] = ()
+    listings: tuple[Listing, ...] = ()

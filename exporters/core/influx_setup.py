@@ -5,6 +5,9 @@ chats. One bucket has one retention, and a token reads all of a bucket or nothin
 Three tokens: the exporter's only writes; the main Grafana's reads everything but text; the restricted Grafana's reads
 all of it. InfluxDB 2.9 shows a token once, at its creation, so whether a token file still serves is found out by
 using it.
+
+A bucket that somebody else made keeps its own retention until the operator asks for another: only those that were made
+here, which their description tells, follow the defaults.
 """
 
 # mypy: allow-untyped-calls
@@ -13,7 +16,7 @@ using it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +35,9 @@ THIRTY_DAYS = 30 * 86_400
 SHORTEST_SECONDS = 3600
 """InfluxDB refuses a shorter retention."""
 
+OURS = "Made by LLM Observatory."
+"""Description of a bucket that was made here."""
+
 
 class SetUpFailed(ObservatoryError):  # noqa: N818 - named after the command it ends
     """InfluxDB refused a step. The text names the step and the status, never a token."""
@@ -39,10 +45,14 @@ class SetUpFailed(ObservatoryError):  # noqa: N818 - named after the command it 
 
 @dataclass(frozen=True, slots=True)
 class WantedBucket:
-    """A bucket and how long it keeps a point, in seconds; FOREVER is 0."""
+    """A bucket and how long it keeps a point, in seconds; FOREVER is 0.
+
+    asked: the operator says so, it is no default.
+    """
 
     name: str
     retention: int
+    asked: bool = False
 
     def __post_init__(self) -> None:
         """Raises ConfigError for a retention InfluxDB would refuse."""
@@ -73,16 +83,20 @@ class SetUp:
 
 
 def wanted_buckets(
-    systems: Iterable[str], *, retention: int = THIRTY_DAYS, text_retention: int = THIRTY_DAYS
+    systems: Iterable[str],
+    *,
+    retention: int = THIRTY_DAYS,
+    text_retention: int = THIRTY_DAYS,
+    asked: Collection[str] = (),
 ) -> tuple[WantedBucket, ...]:
-    """The buckets of these systems. Retentions in seconds."""
+    """The buckets of these systems. Retentions in seconds. asked: the kinds whose retention the operator gave."""
     return tuple(
         bucket
         for system in systems
         for bucket in (
-            WantedBucket(system, retention),
-            WantedBucket(f"{system}_daily", FOREVER),
-            WantedBucket(f"{system}_text", text_retention),
+            WantedBucket(system, retention, asked="events" in asked),
+            WantedBucket(f"{system}_daily", FOREVER, asked="daily" in asked),
+            WantedBucket(f"{system}_text", text_retention, asked="text" in asked),
         )
     )
 
@@ -106,12 +120,16 @@ def set_up(
     tokens: Sequence[WantedToken] = (),
     *,
     shorten: bool = False,
+    made: Collection[str] = (),
 ) -> SetUp:
     """Create what is missing and correct what differs, with a token that may do so.
 
-    A retention is lengthened, but shortened only if asked to: that deletes points. A token is made anew when its file
-    is missing or does not do exactly what is wanted; the old one is deleted once the new one is in its file, which has
-    mode 0600. Whoever reads the file only at its start (Grafana) has to be restarted then.
+    A retention is lengthened where the operator asks for it or the bucket was made here. It is shortened only with
+    `shorten`: that deletes points. A token is made anew when its file is missing or does not do exactly what is wanted;
+    the old one is deleted once the new one is in its file, which has mode 0600. Whoever reads the file only at its
+    start (Grafana) has to be restarted then.
+
+    made: buckets that are there because the caller has just made them, and that count as made here.
 
     Raises SetUpFailed, or TokenUnreadable for the operator's token.
     """
@@ -123,9 +141,12 @@ def set_up(
         by_name = _buckets(client, operator.org)
         for bucket in buckets:
             found = by_name.get(bucket.name)
+            if found is not None and bucket.name in made:
+                found.description = OURS
+                _update(client, found)
             has = None if found is None else _retention(found)
-            if has is not None and _longer(has, bucket.retention) and not shorten:
-                notes.append(f"bucket {bucket.name} keeps points {_span(has)}, longer than {_span(bucket.retention)}")
+            if found is not None and has is not None and (kept := _left_alone(found, has, bucket, shorten=shorten)):
+                notes.append(kept)
             elif has != bucket.retention:
                 changes.append(_set_up_bucket(client, org_id, bucket, found))
         by_name = _buckets(client, operator.org)
@@ -153,6 +174,16 @@ def _retention(bucket: Bucket) -> int:
     return int(bucket.retention_rules[0].every_seconds) if bucket.retention_rules else FOREVER
 
 
+def _left_alone(found: Bucket, has: int, wanted: WantedBucket, *, shorten: bool) -> str:
+    """Why this bucket keeps the retention it has though another is wanted; empty if it does not, or none is."""
+    keeps = f"bucket {wanted.name} keeps points {_span(has)}"
+    if _longer(has, wanted.retention):
+        return "" if shorten else f"{keeps}, longer than {_span(wanted.retention)}"
+    if has == wanted.retention or wanted.asked or shorten or found.description == OURS:
+        return ""
+    return f"{keeps}, not {_span(wanted.retention)}; it was not made here, so that nobody changes it unasked"
+
+
 def _longer(one: int, other: int) -> bool:
     return (one or float("inf")) > (other or float("inf"))
 
@@ -163,15 +194,21 @@ def _set_up_bucket(client: InfluxDBClient, org_id: str, wanted: WantedBucket, fo
     rule = BucketRetentionRules(type="expire", every_seconds=wanted.retention)
     if found is None:
         with _step(f"create bucket {wanted.name}"):
-            client.buckets_api().create_bucket(bucket_name=wanted.name, org=org_id, retention_rules=[rule])
+            client.buckets_api().create_bucket(
+                bucket_name=wanted.name, org=org_id, retention_rules=[rule], description=OURS
+            )
         return f"bucket {wanted.name} created, keeps points {_span(wanted.retention)}"
     before = _span(_retention(found))
     # Shards longer than the new retention would be refused; 0 lets the server choose their length.
     rule.shard_group_duration_seconds = 0
     found.retention_rules = [rule]
-    with _step(f"update bucket {wanted.name}"):
-        client.buckets_api().update_bucket(found)
+    _update(client, found)
     return f"bucket {wanted.name} keeps points {_span(wanted.retention)}, before {before}"
+
+
+def _update(client: InfluxDBClient, changed: Bucket) -> None:
+    with _step(f"update bucket {changed.name}"):
+        client.buckets_api().update_bucket(changed)
 
 
 def _span(seconds: int) -> str:

@@ -34,7 +34,8 @@ class Measurement:
     """One measurement of one system.
 
     kind: `events` goes to bucket `<system>`, `daily` to `<system>_daily` (kept for ever), `text` to `<system>_text`,
-    which only the restricted Grafana's token reads.
+    which only the restricted Grafana's token reads. A daily point keeps exactly the time it is given, its day's
+    beginning, so that it replaces what was written of that day before.
     """
 
     system: str

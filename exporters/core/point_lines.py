@@ -94,7 +94,11 @@ class PointLines:
             undated = written[1] if written is not None else _undated(measurement, point.fields, known)
             # Whole seconds first: a float of nanoseconds is not exact.
             event_ns = int(point.at.timestamp()) * 1_000_000_000 + point.at.microsecond * 1000
-            time_ns = stamps.assign(known.series, event_ns, self._resolution_ns, record)
+            if measurement.kind == "daily":
+                # One per series and day: written again it must replace the one before, not stand beside it.
+                time_ns = event_ns
+            else:
+                time_ns = stamps.assign(known.series, event_ns, self._resolution_ns, record)
             if not MIN_TIME_NS <= time_ns <= MAX_TIME_NS:
                 raise Unencodable(reason="time_range", detail=str(time_ns))
             return OutboxLine(bucket, time_ns, f"{undated} {time_ns}")

@@ -106,6 +106,12 @@ class PriceTable:
             return "unknown_model"
         return prices.at(at) or "before_first_price"
 
+    def changes(self, after: datetime, before: datetime) -> list[datetime]:
+        """The moments between these two, without them, at which any price begins; in order."""
+        every = (*self._models.values(), *(prices for _, prices in self._patterns))
+        begins = {step.valid_from for prices in every for step in prices.steps}
+        return sorted(moment for moment in begins if after < moment < before)
+
     def _prices(self, model: str) -> Prices | None:
         if model in self._found:
             return self._found[model]

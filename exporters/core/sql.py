@@ -2,6 +2,7 @@
 
     newest(MEMORY_ROWS).chosen(category="category").contains("search", "words").table(["time", "words"], limit=200)
     newest(MEMORY_ROWS).options("category")       what a filter offers
+    newest(STEPS).moments("lane", ["chat"])       one column per value, for a graph over time
 
 Only a few of the newest rows are looked through, in one statement. What a person types reaches SQL percent-encoded,
 that is, in letters, digits and %-_.~ alone, and is decoded there. Grafana's quoting (`sqlstring`) doubles single quotes
@@ -14,20 +15,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from exporters.core.errors import DeclarationError
-from exporters.core.label import NAME
+from exporters.core.sql_rows import Column, TextRows
 
-ColumnType = Literal["time", "text", "number"]
+__all__ = ["ALL", "OPTIONS_AT_MOST", "Column", "Newest", "Sql", "TextRows", "newest"]
 
 ALL = "''"
 """What a filter says for All: a value that no chosen one can have, quoted as SQL wants it."""
 
 OPTIONS_AT_MOST = 200
 
-_TAKEN = re.compile(r"\$\w+|\$\{|\[\[\w")
-"""What Grafana takes for a variable or a macro of its own."""
+_PLAIN = re.compile(r"[A-Za-z0-9_. -]+")
 _EXAMINED = "examined"
 _HEAD = f"WITH {_EXAMINED} AS MATERIALIZED (\n"
 _TAIL = "\n)"
@@ -39,56 +38,6 @@ SELECT coalesce(convert_from(string_agg(
   '' ORDER BY n), 'UTF8'), '') COLLATE "default" AS words
 FROM regexp_matches('${{{variable}:percentencode}}', '%[0-9A-F]{{2}}|[^%]+', 'g')
   WITH ORDINALITY AS parts (part, n)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of declared rows."""
-
-    name: str
-    type: ColumnType
-    help: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TextRows:
-    """The newest rows of one table of a watched system, text included: read in place by a data source of their own.
-
-    system, name, help: as a Measurement has them. sql: the SELECT that gives exactly these columns, whatever the
-    table's shape. at_most: how many rows it gives. reads: the table's own columns that it may touch, if they are there.
-    """
-
-    system: str
-    name: str
-    help: str
-    columns: tuple[Column, ...]
-    sql: str
-    at_most: int
-    reads: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        problems: list[str] = []
-        if not NAME.match(self.name) or not self.name.startswith(self.system + "_"):
-            problems.append(f"a name is snake_case and starts with {self.system}_")
-        if not self.help.endswith("."):
-            problems.append("help is a sentence with a full stop")
-        names = [column.name for column in self.columns]
-        if len(set(names)) != len(names) or not all(map(NAME.match, names)):
-            problems.append(f"columns are snake_case, each there once: {names}")
-        if sum(column.type == "time" for column in self.columns) != 1:
-            problems.append("one column says when")
-        problems += [f"Grafana would replace {taken!r}" for taken in _TAKEN.findall(self.sql)]
-        for problem in problems:
-            msg = f"{self.name}: {problem}"
-            raise DeclarationError(msg)
-
-    def column(self, name: str) -> Column:
-        """The column of that name. Raises DeclarationError naming those there are."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        msg = f"{self.name} has no column {name!r} (it has: {', '.join(c.name for c in self.columns)})"
-        raise DeclarationError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +73,39 @@ class Newest:
     def chosen(self, **columns: str) -> Newest:
         """Only rows whose column has one of the values chosen in a variable: column=variable, made by `options`."""
         made = [
-            f"({ALL} IN (${{{variable}:sqlstring}}) OR {self._key(name)} IN (${{{variable}:sqlstring}}))"
+            f"({ALL} IN (${{{variable}:sqlstring}}) OR {self._one_of(name, f'${{{variable}:sqlstring}}')})"
             for name, variable in columns.items()
         ]
         return replace(self, filters=(*self.filters, *made))
 
-    def table(self, columns: Sequence[str] = (), *, limit: int = 200) -> Sql:
-        """The rows, the newest first. columns: which of them; all if none are named."""
+    def only(self, **columns: str) -> Newest:
+        """Only rows whose column has this very value: column=value."""
+        made = [f"{self._text(name)} = '{_plain(value)}'" for name, value in columns.items()]
+        return replace(self, filters=(*self.filters, *made))
+
+    def table(
+        self, columns: Sequence[str] = (), *, limit: int = 200, oldest_first: bool = False, before: str = ""
+    ) -> Sql:
+        """The rows, the newest first, or the oldest. columns: which of them; all if none are named.
+
+        before: of rows of the same moment, the one with the greater value in this column comes first.
+        """
         shown = [self.rows.column(name) for name in columns] or self.rows.columns
-        when = next(column.name for column in self.rows.columns if column.type == "time")
-        listed = ", ".join(f'"{column.name}"' for column in shown)
-        select = f'SELECT {listed} FROM "{_EXAMINED}"{self._where}\nORDER BY "{when}" DESC NULLS LAST LIMIT {limit}'  # noqa: S608 - declared names
+        listed = ", ".join(self._shown(column) for column in shown)
+        ties = f', "{self.rows.column(before).name}" DESC' if before else ""
+        order = f'ORDER BY "{self._when}" {"ASC" if oldest_first else "DESC NULLS LAST"}{ties} LIMIT {limit}'
+        select = f'SELECT {listed} FROM "{_EXAMINED}"{self._where}\n{order}'  # noqa: S608 - declared names
         return self._statement(select, *(column.name for column in shown))
+
+    def moments(self, by: str, values: Sequence[str], *, limit: int = 1000) -> Sql:
+        """When rows with each of these values happened, the oldest first.
+
+        One column per value: its place in the list, from 1 on, where the row has the value, else NULL.
+        """
+        named = [_plain(value) for value in values]
+        made = [f"CASE WHEN {self._text(by)} = '{n}' THEN {place} END AS \"{n}\"" for place, n in enumerate(named, 1)]
+        select = f'SELECT "{self._when}", {", ".join(made)} FROM "{_EXAMINED}"{self._where}'  # noqa: S608 - declared names
+        return self._statement(f'{select}\nORDER BY "{self._when}" ASC LIMIT {limit}', self._when, *named)
 
     def count(self, found: str = "found", examined: str = "examined") -> Sql:
         """How many rows pass, and how many were looked through, in columns of these names."""
@@ -151,8 +121,10 @@ class Newest:
 
     def options(self, column: str) -> Sql:
         """What a filter by this column offers: the values there are, those of most rows first, each with its key."""
-        value = self._text(column)
-        select = f'SELECT {value} AS "__text", {self._key(column)} AS "__value" FROM "{_EXAMINED}"'  # noqa: S608 - declared names
+        value, each = self._text(column), ""
+        if self.rows.column(column).type == "list":
+            value, each = '"one"', f' CROSS JOIN unnest("{column}") AS "each" ("one")'
+        select = f'SELECT {value} AS "__text", {_key(value)} AS "__value" FROM "{_EXAMINED}"{each}'  # noqa: S608 - declared names
         most = f"GROUP BY 1, 2 ORDER BY count(*) DESC, 1 LIMIT {OPTIONS_AT_MOST}"
         return self._statement(f"{select}\nWHERE {value} <> '' {most}", "__text", "__value")
 
@@ -160,20 +132,49 @@ class Newest:
     def _where(self) -> str:
         return "\nWHERE " + "\n  AND ".join(self.filters) if self.filters else ""
 
-    def _text(self, column: str) -> str:
-        if self.rows.column(column).type != "text":
-            msg = f"{self.rows.name}: column {column} is no text to look in"
-            raise DeclarationError(msg)
-        return f'"{column}"'
+    @property
+    def _when(self) -> str:
+        return next(column.name for column in self.rows.columns if column.type == "time")
 
-    def _key(self, column: str) -> str:
-        """Any text as letters and digits, so that whatever it is it can stand in an address and in a statement."""
-        return f"encode(convert_to({self._text(column)}, 'UTF8'), 'hex')"
+    def _shown(self, column: Column) -> str:
+        return f'{_joined(column.name)} AS "{column.name}"' if column.type == "list" else f'"{column.name}"'
+
+    def _text(self, column: str) -> str:
+        """The column as one text to look in."""
+        match self.rows.column(column).type:
+            case "text":
+                return f'"{column}"'
+            case "list":
+                return _joined(column)
+        msg = f"{self.rows.name}: column {column} is no text to look in"
+        raise DeclarationError(msg)
+
+    def _one_of(self, column: str, keys: str) -> str:
+        if self.rows.column(column).type != "list":
+            return f"{_key(self._text(column))} IN ({keys})"
+        one = '"one"'
+        return f'EXISTS (SELECT FROM unnest("{column}") AS "each" ({one}) WHERE {_key(one)} IN ({keys}))'
 
     def _statement(self, select: str, *columns: str) -> Sql:
         typed = dict.fromkeys(self.typed)
         decoded = "".join(f', "typed_{name}" AS (\n{_DECODED.format(variable=name)}\n)' for name in typed)
-        return Sql(f"{_HEAD}{self.rows.sql}{_TAIL}{decoded}\n{select}", self.rows, columns)
+        return Sql(f"{_HEAD}{self.rows.asked}{_TAIL}{decoded}\n{select}", self.rows, columns)
+
+
+def _key(text: str) -> str:
+    """Any text as letters and digits, so that whatever it is it can stand in an address and in a statement."""
+    return f"encode(convert_to({text}, 'UTF8'), 'hex')"
+
+
+def _joined(column: str) -> str:
+    return f"array_to_string(\"{column}\", ', ')"
+
+
+def _plain(value: str) -> str:
+    if not _PLAIN.fullmatch(value):
+        msg = f"{value!r}: a value that a page names consists of letters, digits, blanks and _.-"
+        raise DeclarationError(msg)
+    return value
 
 
 def newest(rows: TextRows) -> Newest:

@@ -18,7 +18,7 @@ def add_command(commands: Any) -> None:
     """Add `demo` to the subcommands of `observatory`."""
     parser = commands.add_parser(
         "demo",
-        help="run everything on this machine with an invented HER",
+        help="run everything on this machine with invented systems",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -29,7 +29,8 @@ def add_command(commands: Any) -> None:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where it keeps its files (%(default)s)")
     parser.add_argument("--keep", action="store_true", help="continue with the data of the last run")
-    parser.add_argument("--history-hours", type=float, default=6.0, help="invented past to begin with (%(default)s)")
+    parser.add_argument("--history-hours", type=float, default=6.0, help="HER's invented past (%(default)s)")
+    parser.add_argument("--history-days", type=float, default=29.0, help="SigmaSight's invented past (%(default)s)")
     parser.add_argument("--duration", type=float, metavar="SECONDS", help="stop by itself after that long")
     parser.add_argument("--no-download", action="store_true", help="go without InfluxDB or Grafana if not on PATH")
     parser.add_argument("--any-ports", action="store_true", help="leave the usual ports alone and take free ones")
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         return run_demo(
             options.folder.resolve(),
             keep=options.keep,
-            invention=Invention(options.history_hours),
+            invention=Invention(options.history_hours, options.history_days),
             duration=options.duration,
             download=not options.no_download,
             any_ports=options.any_ports,

@@ -73,7 +73,8 @@ def _start(
     download: bool,
 ) -> None:
     sink = services.mail_sink(stage)
-    deployments = {name: begin(stage, invention) for name, begin in systems.items()}
+    begun = {name: begin(stage, invention) for name, begin in systems.items()}
+    deployments = {name: here for name, here in begun.items() if here}
     influx = services.influxdb(stage, list(deployments), download=download)
     port, config = services.exporter(stage, deployments, influx)
     services.alerting_and_pages(stage, config, port, sink, influx, download=download)

@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYOUT = ROOT / "scripts" / "layout.py"
 SCRAPE_SECONDS = 5
 RECIPIENT = "operator@example.org"
+PROMETHEUS_RETENTION = "400d"
+"""As in production; Prometheus's own default is half of the 30 days that pages look back."""
 
 FLUX_PURPOSE = "single events, asked by Flux"
 PAGES_PURPOSE = "the dashboards"
@@ -122,7 +124,12 @@ def alerting_and_pages(
         stage.folder / "alertmanager", alertmanager_port, stack / "alertmanager" / "alertmanager.yml"
     )
     stage.start(alertmanager, address=alertmanager.address, purpose="alerts, and who hears of them")
-    prometheus = Prometheus(stage.folder / "prometheus", prometheus_port, stack / "prometheus" / "prometheus.yml")
+    prometheus = Prometheus(
+        stage.folder / "prometheus",
+        prometheus_port,
+        stack / "prometheus" / "prometheus.yml",
+        flags=(f"--storage.tsdb.retention.time={PROMETHEUS_RETENTION}",),
+    )
     stage.start(prometheus, address=prometheus.address, purpose="scrapes the exporter, evaluates the alert rules")
     variables = {"PROMETHEUS_URL": prometheus.address, "ALERTMANAGER_URL": alertmanager.address}
     _grafana(stage, stack / "grafana", grafana_port, variables, influx, download=download)

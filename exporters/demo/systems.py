@@ -1,7 +1,7 @@
 """The invented systems a demo watches. One entry each: it starts what the system is made of and a simulator of it.
 
 An entry is a function of the stage and the options. It returns the system's deployments, as they stand under
-`systems: <name>:` in observatory.yml.
+`systems: <name>:` in observatory.yml; none where the system cannot be here, after telling why.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from exporters.demo.her_database import her_database
 from exporters.demo.ports import LOOPBACK
 from exporters.demo.process import Server
 from exporters.demo.redis import Redis
+from exporters.demo.sigmasight_database import sigmasight_databases
 from exporters.demo.stage import Stage
+from exporters.sigmasight.intervals import INTERVALS as SIGMASIGHT_INTERVALS
 
 DEPLOYMENT = "demo"
 SOON = 15
@@ -24,12 +27,21 @@ SOON = 15
 REDIS_MEMORY = "64mb"
 """An invented HER fills three; a limit that is there can be looked at."""
 
+PRICES = Path(__file__).resolve().parents[2] / "docker" / "demo.prices.yml"
+SIGMASIGHT_HABITS = (
+    *("--calm", "--rate", "1.5", "--stories-per-day", "80", "--aggregated", "0.9"),
+    *("--nightly-minutes", "2", "--clean-up-minutes", "60"),
+    # Production counts no tokens; a demo without them would show half of its pages empty.
+    *("--tokens", "0.8", "--model", "gpt-5-mini", "--model", "gpt-5-mini", "--model", "gpt-5"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Invention:
-    """How much is made up. history_hours: how far back the simulators begin."""
+    """How much is made up. history_hours: how far back HER begins. history_days: how far back SigmaSight does."""
 
     history_hours: float
+    history_days: float
 
 
 Deployments = list[dict[str, Any]]
@@ -86,4 +98,36 @@ def her(stage: Stage, invention: Invention) -> Deployments:
     ]
 
 
-DEMO_SYSTEMS: Mapping[str, Callable[[Stage, Invention], Deployments]] = {"her": her}
+def sigmasight(stage: Stage, invention: Invention) -> Deployments:
+    """A portfolio adviser in a PostgreSQL of its own; without one installed there is no SigmaSight."""
+    databases = sigmasight_databases(stage)
+    if databases is None:
+        return []
+    folder = stage.folder / "sigmasight"
+    backend = stage.port(8001, "SigmaSight's back end")
+    log, app_log = folder / "simulator.log", folder / "app.log"
+    simulator = Server(
+        "SigmaSight simulator",
+        [
+            *(sys.executable, "-m", "exporters.sigmasight.simulate", *databases.for_simulator),
+            *("--backfill-days", str(invention.history_days), *SIGMASIGHT_HABITS),
+            *("--backend.host", LOOPBACK, "--backend.port", str(backend), "--log.file", app_log),
+        ],
+        log=log,
+        ready=lambda: "SigmaSight writes to" in log.read_text(errors="replace"),
+    )
+    stage.start(simulator, address=f"http://{LOOPBACK}:{backend}", purpose="lives, and writes to its databases")
+    return [
+        {
+            "deployment": DEPLOYMENT,
+            **databases.settings,
+            "prices_file": str(PRICES),
+            "backend": {"url": f"http://{LOOPBACK}:{backend}"},
+            # Nobody stands behind its lines.
+            "log": {"path": str(app_log), "text": True},
+            "intervals": {name: SOON for name, seconds in SIGMASIGHT_INTERVALS.items() if seconds > SOON},
+        }
+    ]
+
+
+DEMO_SYSTEMS: Mapping[str, Callable[[Stage, Invention], Deployments]] = {"her": her, "sigmasight": sigmasight}

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -31,13 +31,12 @@ from exporters.core.credentials import (
     no_clear_text,
     one_password,
     readable_secret,
-    verifiable,
 )
 from exporters.core.label import OTHER
 from exporters.core.settings import Section
 from exporters.her.intervals import INTERVALS
 from exporters.readers.http_json import Address as HttpAddress
-from exporters.readers.postgres_settings import PostgresSettings
+from exporters.readers.postgres_settings import PostgresSettings, TextAccountSettings
 from exporters.readers.websocket import Address
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -145,25 +144,6 @@ class WorkflowSettings(Section):
         return self
 
 
-class MemoryTextSettings(Section):
-    """The account through which the restricted Grafana reads memories word for word. The exporter never uses it.
-
-    password_file, ca_file: as Grafana has them, and so not looked at here. sslmode: Grafana knows no `prefer`.
-    """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    user: str = Field(min_length=1, max_length=63)
-    password_file: Path
-    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
-    ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> MemoryTextSettings:
-        verifiable(self.sslmode, self.ca_file)
-        return self
-
-
 class HerPostgresSettings(PostgresSettings):
     """HER's PostgreSQL. memory_table: HER's MEMORY_COLLECTION_NAME, or a view over that table.
 
@@ -172,7 +152,7 @@ class HerPostgresSettings(PostgresSettings):
 
     dbname: str = Field("her_memory", min_length=1, max_length=63)
     memory_table: str = Field("memories", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    memory_text: MemoryTextSettings | None = None
+    memory_text: TextAccountSettings | None = None
 
     @model_validator(mode="after")
     def _nobodys_else(self) -> HerPostgresSettings:

@@ -29,6 +29,7 @@ from exporters.readers.log_place import TELLING, LogFile, LogPlace, rotated
 LONGEST_LINE = 16_384
 MOST_BYTES = 1024 * 1024
 MOST_KNOWN = 64
+"""Rotated files that are looked at, the newest: each is held open during a read, and a process may open few."""
 _NEWLINE = b"\n"
 _PADDING = b"\0\r"
 """A writer that keeps its position writes zeros up to there after its file was cut."""
@@ -36,7 +37,11 @@ _PADDING = b"\0\r"
 
 def folder(path: Path) -> Path:
     """The source's connection: the log's path, if there is a folder for it. Raises SourceDown."""
-    if not path.parent.is_dir():
+    try:
+        there = path.parent.is_dir()
+    except OSError:
+        raise SourceDown("refused", "the log's folder may not be looked into") from None
+    if not there:
         raise SourceDown("refused", "there is no folder for the log")
     return path
 
@@ -109,7 +114,7 @@ class LogTail:
     def _files(self, path: Path, opened: ExitStack) -> list[LogFile]:
         """The log's files from oldest to newest, the one that is written last, each once."""
         found: list[LogFile] = []
-        for candidate in (*rotated(path), path):
+        for candidate in (*list(rotated(path))[-MOST_KNOWN:], path):
             try:
                 file = _open(candidate, opened)
             except FileNotFoundError:

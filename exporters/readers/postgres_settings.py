@@ -38,6 +38,25 @@ _SSL_WORDS = {"true": "require", "1": "require", "false": "disable", "0": "disab
 """What drivers other than libpq take for `ssl`."""
 
 
+class TextAccountSettings(Section):
+    """The account through which the restricted Grafana reads texts word for word. The exporter never uses it.
+
+    password_file, ca_file: as Grafana has them, and so not looked at here. sslmode: Grafana knows no `prefer`.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    user: str = Field(min_length=1, max_length=63)
+    password_file: Path
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> TextAccountSettings:
+        verifiable(self.sslmode, self.ca_file)
+        return self
+
+
 class PostgresSettings(Section):
     """One database, with an account that may read a few columns. password_file is read at every connect.
 

@@ -14,8 +14,10 @@ from typing import Final
 SLOT: Final = time(23, 30, tzinfo=UTC)
 GRACE: Final = timedelta(hours=2)
 """From the slot until its run's row must be there; it is written at the run's end."""
-EARLY: Final = timedelta(minutes=10)
-"""What the cron process's clock may be behind."""
+EARLY: Final = timedelta(hours=7)
+"""What the cron process's clock may be behind: one whose zone is Kolkata's stamps its rows five and a half hours in the
+past. A run that ended that much before the slot is therefore the night's.
+"""
 LONGEST_LOOK: Final = 366
 
 _SATURDAY, _SUNDAY = 5, 6

@@ -12,7 +12,7 @@ from exporters.core.prices import PriceTable
 from exporters.core.pseudonym import Pseudonyms
 from exporters.readers import postgres_client
 from exporters.readers.postgres_account import log_in
-from exporters.sigmasight import batch_stream, knowledge_view, metrics, probes_system, streams_core
+from exporters.sigmasight import batch_stream, days_streams, knowledge_view, metrics, probes_system, streams_core
 from exporters.sigmasight.settings import SigmaSightSettings
 
 SYSTEM_NAME = "sigmasight"
@@ -34,6 +34,7 @@ def core_source(
             streams_core.ai_messages(settings, hash_key),
             streams_core.activity(settings, hash_key, ids),
             batch_stream.batch_runs(settings.interval, hash_key),
+            *days_streams.day_streams(settings.interval, prices),
         ),
         probes=probes_system.core_probes(settings.interval),
     )

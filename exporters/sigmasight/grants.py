@@ -73,7 +73,7 @@ TEXTS: Final[Mapping[Half, Columns]] = MappingProxyType(
     {
         "core": MappingProxyType(
             {
-                "agent_conversations": ("id", "mode", "created_at", "updated_at"),
+                "agent_conversations": ("id", "user_id", "mode", "created_at", "updated_at"),
                 "agent_messages": (
                     *("id", "conversation_id", "role", "content", "first_token_ms", "latency_ms", "created_at"),
                 ),
@@ -83,14 +83,15 @@ TEXTS: Final[Mapping[Half, Columns]] = MappingProxyType(
                     *("id", "user_id", "event_type", "event_category", "error_code", "created_at"),
                 ),
                 "ai_request_metrics": (
-                    *("id", "conversation_id", "message_id", "model", "total_latency_ms", "error_type", "created_at"),
+                    *("id", "conversation_id", "message_id", "user_id", "model", "total_latency_ms", "error_type"),
+                    "created_at",
                 ),
             }
         ),
         "ai": MappingProxyType(
             {
-                "ai_feedback": ("id", "message_id", "rating", "edited_text", "comment", "created_at"),
-                "ai_memories": ("id", "user_id", "scope", "content", "tags", "created_at"),
+                "ai_feedback": ("id", "message_id", "rating", "edited_text", "comment", "created_at", "ctid"),
+                "ai_memories": ("id", "user_id", "scope", "content", "tags", "created_at", "ctid"),
                 "ai_kb_documents": ("id", "scope", "title", "content", "created_at", "updated_at"),
                 "ai_admin_annotations": (
                     *("id", "message_id", "annotation_type", "content", "suggested_response", "severity", "tags"),
@@ -100,7 +101,8 @@ TEXTS: Final[Mapping[Half, Columns]] = MappingProxyType(
         ),
     }
 )
-"""Columns by table, for an account that may show words: chats, feedback, memories, knowledge, annotations."""
+"""Columns by table, for an account that may show words: chats, feedback, memories, knowledge, annotations. `ctid` is
+where a row lies: of a table without an index on time only the end is read."""
 
 VIEWS: Final[Mapping[Half, Mapping[str, str]]] = MappingProxyType(
     {
@@ -167,6 +169,24 @@ def numbers(half: Half, account: str) -> str:
 def texts(half: Half, account: str) -> str:
     """The commands that let `account` read one half's words; another account than the one for numbers."""
     return "\n".join([*_columns(TEXTS[half], _checked(account)), ""])
+
+
+READER_BOUNDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "lock_timeout": "1s",
+        "idle_in_transaction_session_timeout": "10s",
+        "max_parallel_workers_per_gather": "0",
+        "jit": "off",
+        "standard_conforming_strings": "on",
+    }
+)
+"""More of the text account's parameters. A Grafana sets none for its session, so they belong to the account."""
+
+
+def reader(name: str) -> str:
+    """The commands that make the account for words: one that can only read, and whose statements stay small."""
+    bounds = "".join(f"ALTER ROLE {name} SET {key} = '{value}';\n" for key, value in READER_BOUNDS.items())
+    return account(name) + bounds
 
 
 def account(name: str) -> str:

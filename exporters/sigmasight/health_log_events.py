@@ -30,6 +30,8 @@ _LEVELS: Final = {
 _LEVEL = re.compile(r"(?:^|[\s\[|(:-])(DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)(?=[\s\]|):-]|$)")
 _TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?\d*(Z|[+-]\d\d:?\d\d)?\]?\s*")
 _LOGGER = re.compile(r"(?<![\w./@-])([A-Za-z_]\w*(?:\.\w+){1,9})(?![\w/@-])")
+# Behind the level a name is the logger's only if a separator follows: otherwise the message may begin with anybody's.
+_LOGGER_BEHIND = re.compile(_LOGGER.pattern + r"(?=\]?(?::|\s*[|\]]|\s+-\s))")
 _ABOUT_THE_MODEL = re.compile(
     r"openai|\bllm\b|upstream|rate.?limit|\bmodel\b.{0,40}\b(?:error|failed|refused)", re.IGNORECASE
 )
@@ -82,7 +84,7 @@ def _of_text(line: str) -> tuple[datetime | None, str, str, str]:
     if level is None:
         return None, "", "", line
     before, after = line[start : level.start(1)], line[level.end(1) :]
-    logger = _LOGGER.search(before) or _LOGGER.match(after.lstrip(" :|-[]"))
+    logger = _LOGGER.search(before) or _LOGGER_BEHIND.match(after.lstrip(" :|-[]"))
     return _time(stamp), _LEVELS[level[1].lower()], logger[1] if logger else "", line[start:]
 
 
@@ -108,9 +110,9 @@ def _time(stamp: re.Match[str] | None) -> datetime | None:
     day, clock, fraction, offset = stamp.groups()
     try:
         at = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0').ljust(6, '0')}{offset or '+00:00'}")
-    except ValueError:
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC)
 
 
 def _llm_error(logger: str, message: str) -> str:

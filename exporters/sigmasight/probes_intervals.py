@@ -16,9 +16,13 @@ CORE: Mapping[str, float] = MappingProxyType(
         "windows_daily": 300.0,
         "retention": 300.0,
         "people": 120.0,
+        "days_requests": 900.0,
+        "days_activity": 900.0,
+        "days_batch": 900.0,
+        "days_people": 900.0,
     }
 )
-"""The stream batch_runs, and probes, of the source `core`."""
+"""The streams batch_runs and days_…, and probes, of the source `core`."""
 
 AI: Mapping[str, float] = MappingProxyType(
     {"ratings": 60.0, "annotations": 120.0, "windows_tuning": 120.0, "learning": 300.0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Metric
-from exporters.sigmasight import batch_metrics, health_metrics, tuning_metrics, windows_metrics
+from exporters.sigmasight import batch_metrics, days_metrics, health_metrics, tuning_metrics, windows_metrics
 
 METRICS: tuple[Metric, ...] = (
     *batch_metrics.METRICS,
@@ -12,4 +12,8 @@ METRICS: tuple[Metric, ...] = (
     *windows_metrics.METRICS,
     *health_metrics.METRICS,
 )
-MEASUREMENTS: tuple[Measurement, ...] = (*batch_metrics.MEASUREMENTS, *health_metrics.MEASUREMENTS)
+MEASUREMENTS: tuple[Measurement, ...] = (
+    *batch_metrics.MEASUREMENTS,
+    *health_metrics.MEASUREMENTS,
+    *days_metrics.MEASUREMENTS,
+)

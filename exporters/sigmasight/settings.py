@@ -9,6 +9,10 @@
           backend: {url: "http://sigmasight.example:8000"}
           log: {path: /var/log/sigmasight/app.log}
 
+Each database may name one more account, with which people read words in the restricted Grafana:
+
+          core: {host: …, text: {user: reader, password_file: /run/secrets/sigmasight_core_text}}
+
 Without `ai` both are one database, as SigmaSight itself has it. Without a configuration file SigmaSight's own variables
 suffice: DATABASE_URL, and AI_DATABASE_URL where there are two, as its back end writes them (`postgresql+asyncpg://…`),
 but with an account that can only read. A password may stand in a file of its own instead: DATABASE_PASSWORD_FILE,
@@ -22,7 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from exporters.core.credentials import existing_file
 from exporters.core.errors import ConfigError
@@ -31,13 +35,26 @@ from exporters.core.prices import PriceTable
 from exporters.core.prices_file import read_prices
 from exporters.core.settings import Section
 from exporters.readers.http_json import Address
-from exporters.readers.postgres_settings import PostgresSettings
+from exporters.readers.postgres_settings import PostgresSettings, TextAccountSettings
 from exporters.sigmasight.intervals import INTERVALS
 
 DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """It stands in label values, in Grafana's variables and in regular expressions made from them."""
 
 SHORTEST_INTERVAL = 0.2
+
+
+class DatabaseSettings(PostgresSettings):
+    """One of its databases. text: another account, for people who read words in Grafana; off without it."""
+
+    text: TextAccountSettings | None = None
+
+    @model_validator(mode="after")
+    def _an_account_of_its_own(self) -> DatabaseSettings:
+        if self.text is not None and self.text.user == self.user:
+            msg = "text has an account of its own: the exporter's must not read words"
+            raise ValueError(msg)
+        return self
 
 
 class WindowSettings(Section):
@@ -107,8 +124,8 @@ class SigmaSightSettings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
-    core: PostgresSettings
-    ai: PostgresSettings | None = None
+    core: DatabaseSettings
+    ai: DatabaseSettings | None = None
     prices_file: Path | None = None
     backend: BackendSettings | None = None
     log: LogSettings | None = None
@@ -148,7 +165,7 @@ class SigmaSightSettings(Section):
         return given
 
     @property
-    def ai_database(self) -> PostgresSettings:
+    def ai_database(self) -> DatabaseSettings:
         """The AI database: the core one where there is one for both."""
         return self.ai or self.core
 

@@ -80,14 +80,17 @@ class Sigma:
             if not schema.exists(connection, half):
                 schema.create(connection, half)
 
-    def found(self, users: int = 12, *, days_ago: float = 0.0) -> None:
-        """Who is there before the first story; in a database that was lived in before, those who are there."""
+    def found(self, users: int = 12, *, days_ago: float = 0.0) -> bool:
+        """Who is there before the first story; in a database that was lived in before, those who are there.
+
+        Returns whether it is a new one. days_ago: when the stories begin; people came in as many days before that.
+        """
         if self.pen.core.execute("SELECT 1 FROM admin_users").fetchone():
             self.company.resume()
-            return
-        self.pen.move_to(self.pen.db_now() - timedelta(days=days_ago) if days_ago else None)
-        self.company.found(users)
-        self.pen.move_to(None)
+            return False
+        begin = self.pen.db_now() - timedelta(days=days_ago)
+        self.company.found(users, *((begin - timedelta(days=days_ago), begin) if days_ago else (None, None)))
+        return True
 
     def tell(self, story: Story, at: datetime | None = None) -> Produced:
         """A story at once, as if it began at `at` (now); returns what it inserted, by table."""

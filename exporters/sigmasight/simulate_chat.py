@@ -38,12 +38,14 @@ class Habits:
 
     tokens: share of rows with token counts; production has none, because the upstream layer never sends them.
     models: model names; more than one only where default and fallback are configured.
-    late_seconds: the longest a row's transaction stays open in real time.
+    late_seconds: the longest a row's transaction stays open in real time. calm: little fails, as on most days;
+    otherwise whatever can happen happens soon.
     """
 
     tokens: float = 0.0
     models: tuple[str, ...] = (names.MODEL,)
     late_seconds: float = 0.0
+    calm: bool = False
 
 
 def converse(pen: Pen, person: Person) -> tuple[uuid.UUID, str]:

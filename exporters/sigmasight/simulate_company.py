@@ -4,6 +4,7 @@ Stories choose their people when they begin, not when they are dealt: history be
 """
 
 import uuid
+from datetime import datetime
 from itertools import count
 from typing import Final
 
@@ -20,6 +21,8 @@ BREAKAGES: Final[tuple[Breakage | None, ...]] = (
     *(None, "partial", None, "failed", "single_date_tolerated", None, "skipped", "crashed"),
     *(None, "stuck", "single_date", None),
 )
+CALM_BREAKAGES: Final[tuple[Breakage | None, ...]] = tuple(one for one in BREAKAGES if one != "stuck")
+LIKED_ON_CALM_DAYS: Final = 0.84
 
 
 class Company:
@@ -34,14 +37,21 @@ class Company:
         self._errors = count()
         self._breakages = count()
 
-    def found(self, users: int) -> None:
-        """Before the first story: administrators, users with a portfolio each, a seeded knowledge base."""
+    def found(self, users: int, first: datetime | None = None, last: datetime | None = None) -> None:
+        """Before the first story: administrators, users with a portfolio each, a seeded knowledge base.
+
+        They come one by one between two moments; all of them now, where none is given.
+        """
+        self.pen.move_to(first)
         persons.add_admin(self.pen, self.people, super_admin=True)
         persons.add_admin(self.pen, self.people)
         for number in range(users):
+            if first is not None and last is not None:
+                self.pen.move_to(first + number / users * (last - first))
             person = persons.sign_up(self.pen, self.people, with_clerk=not self.legacy or number % 2 == 0)
             persons.add_portfolio(self.pen, person)
         seed_documents(self.pen)
+        self.pen.move_to(None)
 
     def resume(self) -> None:
         """Know again who is there already, as a back end that starts; ids go on from no seed, or they would meet."""
@@ -61,13 +71,17 @@ class Company:
         yield from ask(self.pen, person, self.habits)
         yield self.pen.rng.uniform(2, 30)
         if self.pen.rng.random() < 0.25:
-            opinion(self.pen, person)
+            opinion(self.pen, person, **({"liked": LIKED_ON_CALM_DAYS} if self.habits.calm else {}))
         if self.pen.rng.random() < 0.3:
             remember(self.pen, person)
 
     def failure(self) -> Story:
-        """A request that fails: every error type in turn, and now and then none at all."""
-        number = next(self._errors) % (len(names.AI_ERRORS) + 1)
+        """A request that fails: every error type in turn, and now and then none at all; on calm days by chance."""
+        kinds = range(len(names.AI_ERRORS) + 1)
+        if self.habits.calm:
+            (number,) = self.pen.rng.choices(kinds, names.AI_ERRORS_IN_A_HUNDRED)
+        else:
+            number = kinds[next(self._errors) % len(kinds)]
         person = self.people.pick(self.pen)
         if number == len(names.AI_ERRORS):
             yield from ask(self.pen, person, self.habits, "untyped_error")
@@ -128,7 +142,8 @@ class Company:
             return user_run(self.pen, self.people)
         if kind < 4:
             return twins(self.pen)
-        breakage = BREAKAGES[next(self._breakages) % len(BREAKAGES)]
+        breakages = CALM_BREAKAGES if self.habits.calm else BREAKAGES
+        breakage = breakages[next(self._breakages) % len(breakages)]
         if kind < 8:
             return admin_run(self.pen, self.people, breakage)
         return orchestrator(self.pen, rng.choice(("cron", "manual", "onboarding", "settings")), breakage)

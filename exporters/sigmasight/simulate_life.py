@@ -33,6 +33,18 @@ DECK: Final[tuple[tuple[int, Teller], ...]] = (
     (2, Company.calculation),
     (1, Company.tidy),
 )
+CALM_DECK: Final[tuple[tuple[int, Teller], ...]] = (
+    (60, Company.question),
+    (1, Company.failure),
+    (1, Company.rowless),
+    (2, Company.arrival),
+    (2, Company.visit),
+    (1, Company.stumble),
+    (2, Company.desk),
+    (1, Company.calculation),
+    (1, Company.tidy),
+)
+"""The same on calm days."""
 ROWS_PER_STORY: Final = 4.0
 LONGEST_WAIT_SECONDS: Final = 0.25
 OUTAGE_WAIT_SECONDS: Final = 0.5
@@ -48,7 +60,7 @@ LONGEST_STORY: Final = timedelta(minutes=13)
 def stories(company: Company) -> Iterator[Story]:
     """An endless mix, deck after deck."""
     while True:
-        deck = [teller for times, teller in DECK for _ in range(times)]
+        deck = [teller for times, teller in (CALM_DECK if company.habits.calm else DECK) for _ in range(times)]
         company.pen.rng.shuffle(deck)
         for teller in deck:
             yield teller(company)

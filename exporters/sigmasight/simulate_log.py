@@ -24,6 +24,11 @@ ORDINARY: Final[tuple[tuple[Level, str, str], ...]] = (
     ("CRITICAL", "app.main", "database pool exhausted"),
 )
 LLM_ERROR: Final = ("ERROR", "app.agent.stream", "upstream error {error} after 3 attempts: key sk-inv{id} refused")
+CARDS: Final = (*ORDINARY, LLM_ERROR)
+DECK: Final = (60, 20, 24, 4, 2, 0, 3)
+"""How often each card stands in a diary's deck; the pool is exhausted on no ordinary day."""
+TRACEBACKS: Final = 0.3
+"""Share of a diary's errors that show where they came from."""
 TRACEBACK: Final = (
     "Traceback (most recent call last):",
     '  File "/app/app/agent/stream.py", line 212, in stream',
@@ -42,6 +47,34 @@ def lines(pen: Pen, records: int) -> Iterator[str]:
         if number % 7 == 6:
             secret = pen.canaries.text("log.traceback", "the pool is closed")
             yield from (line.format(secret=secret) for line in TRACEBACK)
+
+
+class Diary:
+    """The log file of a back end that is mostly well: a deck of records, dealt to its end, then shuffled again."""
+
+    def __init__(self, pen: Pen, path: Path) -> None:
+        self._pen = pen
+        self._path = path
+        self._deck: list[int] = []
+
+    def write(self, records: int) -> None:
+        """Append that many records, each as long as its traceback makes it."""
+        pen = self._pen
+        with self._path.open("a", encoding="utf-8") as file:
+            for _ in range(records):
+                if not self._deck:
+                    self._deck = [number for number, times in enumerate(DECK) for _ in range(times)]
+                    pen.rng.shuffle(self._deck)
+                file.writelines(f"{line}\n" for line in _record(pen, *CARDS[self._deck.pop()]))
+
+
+def _record(pen: Pen, level: Level, logger: str, message: str) -> Iterator[str]:
+    text = message.format(
+        id=f"{pen.rng.getrandbits(48):012x}", email="operator@mail.invalid", error=pen.rng.choice(names.AI_ERRORS)
+    )
+    yield f"{stamp(pen.now())} - {logger} - {level} - {text}"
+    if level == "ERROR" and pen.rng.random() < TRACEBACKS:
+        yield from (line.format(secret="the pool is closed") for line in TRACEBACK)  # noqa: S106 - none
 
 
 def stamp(at: datetime) -> str:

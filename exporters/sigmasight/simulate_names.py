@@ -38,6 +38,8 @@ AI_ERRORS: Final = (
     "continuation_exception",
     "STREAM_FAILED",
 )
+AI_ERRORS_IN_A_HUNDRED: Final = (34, 4, 2, 12, 26, 9, 3, 2, 5, 3)
+"""How often each comes on calm days; the last is an error without a type."""
 REFUSED: Final = frozenset({"quota_exceeded", "authentication_error"})
 """Errors that end a request at once; the others come after retries."""
 

@@ -36,8 +36,11 @@ def rate(
     event(pen, "chat.feedback_given", user=person.key, data={"message_id": str(message), "rating": rating})
 
 
-def opinion(pen: Pen, person: Person) -> None:
-    """Somebody rates a recent answer, changes a rating, or takes it back. An edit can be an empty string."""
+def opinion(pen: Pen, person: Person, *, liked: float = 0.7) -> None:
+    """Somebody rates a recent answer, changes a rating, or takes it back. An edit can be an empty string.
+
+    liked: share of good ratings.
+    """
     rng = pen.rng
     if not person.answers:
         return
@@ -47,7 +50,7 @@ def opinion(pen: Pen, person: Person) -> None:
         return
     changes = bool(person.rated) and rng.random() < 0.25
     message = rng.choice(list(person.rated)) if changes else rng.choice(person.answers)
-    rating: Rating = "up" if rng.random() < 0.7 else "down"
+    rating: Rating = "up" if rng.random() < liked else "down"
     edited = rng.choice((None, None, None, "", "A shorter answer."))
     rate(pen, person, message, rating, edited=edited, comment=rng.choice((None, None, "", "Too long.")))
     if rating == "up" and rng.random() < 0.2:

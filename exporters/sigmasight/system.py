@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from exporters.core.contract import System
+from exporters.sigmasight.annotations_listing import LISTINGS
 from exporters.sigmasight.metrics import MEASUREMENTS, METRICS
 from exporters.sigmasight.settings import SigmaSightSettings, from_environment
 from exporters.sigmasight.sources import sources
+from exporters.sigmasight.texts import TEXT_ROWS
 
 SIGMASIGHT = System(
     name="sigmasight",
@@ -15,4 +17,6 @@ SIGMASIGHT = System(
     settings=SigmaSightSettings,
     from_environment=from_environment,
     sources=sources,
+    texts=TEXT_ROWS,
+    listings=LISTINGS,
 )

@@ -73,6 +73,6 @@ def _runs(days: str, rows: Sequence[Any]) -> list[Sample]:
     samples.append(Sample(m.BATCH_SUCCESS, ratio(share(completed, every, 1)) if every else 1.0, (days, "all")))
     if ended:
         samples.append(Sample(m.BATCH_SUCCESS, completed / ended, (days, "ended")))
-    if timed:
+    if timed and duration:  # a mean of exactly 0 is falsy to the back end, which then shows nothing
         samples.append(Sample(m.BATCH_DURATION, float(duration / timed), (days,)))
     return samples

@@ -11,7 +11,7 @@ from exporters.core.metric import Kind, Metric
 from exporters.core.promql import DASHBOARD, Expr
 from exporters.core.sql import ALL, Sql
 from grafana.dashboards._panel import Json, Panel, Row
-from grafana.dashboards._query import DATABASE, POSTGRES_TEXT, PROMETHEUS, TEXT_SOURCES
+from grafana.dashboards._query import POSTGRES, PROMETHEUS, database_of, reads_text
 
 REFRESH = "10s"
 REFRESH_CHOICES = ("1s", "5s", "10s", "30s", "1m", "5m", "15m", "1h")
@@ -60,7 +60,7 @@ class Board:
     @property
     def restricted(self) -> bool:
         """Whether any panel reads text."""
-        return any(query.source in TEXT_SOURCES for panel in self.panels() for query in panel.queries)
+        return any(reads_text(query.source) for panel in self.panels() for query in panel.queries)
 
     @property
     def path(self) -> str:
@@ -128,22 +128,24 @@ def search_box(title: str = "Search", variable: str = "search", *, typed: str = 
     )
 
 
-def databases(system: str) -> Variable:
-    """`$database`: whose database the page reads, among those of the deployments chosen."""
+def databases(kind: str, variable: str = "database") -> Variable:
+    """`$database`: whose database the page reads, among those of the deployments chosen.
+
+    kind: what scripts/text_sources.py calls the data sources, without the deployment. variable: as its rows have it.
+    """
     return Variable(
-        DATABASE,
+        variable,
         {
             "current": {},
             "hide": 0,
             "includeAll": False,
             "label": "Database",
             "multi": False,
-            "name": DATABASE,
+            "name": variable,
             "options": [],
-            "query": POSTGRES_TEXT.type,
+            "query": POSTGRES,
             "refresh": 1,
-            # The names that scripts/memory_sources.py gives.
-            "regex": f"/^{system.upper()} memories: ${{deployment:regex}}$/",
+            "regex": f"/^{kind}: ${{deployment:regex}}$/",
             "skipUrlSync": False,
             "type": "datasource",
         },
@@ -152,17 +154,18 @@ def databases(system: str) -> Variable:
 
 def offered(variable: str, title: str, asked: Sql) -> Variable:
     """A filter by values that SQL offers: `newest(…).options(column)`, used by `chosen(column=variable)`."""
+    # When the page is opened, and on every change of a time range that counts; what is new since belongs to All.
+    refresh = 2 if asked.rows.timed else 1
     return Variable(
         variable,
         {
             **_several(variable, title),
             "allValue": ALL,
-            "datasource": POSTGRES_TEXT.json(),
+            "datasource": database_of(asked.rows).json(),
             "definition": "",
             "options": [],
             "query": asked.text,
-            # When the page is opened; what is new since then belongs to All.
-            "refresh": 1,
+            "refresh": refresh,
             "regex": "",
             "sort": 0,
             "type": "query",
@@ -196,12 +199,16 @@ def outward_link(title: str, variable: str, tooltip: str) -> Json:
     )
 
 
-def go(title: str, uid: str, **variables: str) -> Json:
-    """A data link to another page, with the time window and the deployment kept. variables: more of them to set."""
+def go(title: str, uid: str, *, keep: Sequence[str] = (), **variables: str) -> Json:
+    """A data link to another page, with the time window and the deployment kept.
+
+    keep: more variables that stay as they are. variables: more of them to set.
+    """
+    kept = "".join(f"&${{{name}:queryparam}}" for name in keep)
     chosen = "".join(f"&var-{name}={value}" for name, value in variables.items())
     return {
         "title": title,
-        "url": f"/d/{uid}?${{__url_time_range}}&${{deployment:queryparam}}{chosen}",
+        "url": f"/d/{uid}?${{__url_time_range}}&${{deployment:queryparam}}{kept}{chosen}",
         "targetBlank": False,
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from grafana.dashboards._look import COUNT, NEUTRAL, QUIET, RATIO, Limits, Unit, Word, mappings, only
 from grafana.dashboards._panel import Json, Panel
-from grafana.dashboards._query import POSTGRES_TEXT, Asked, Query, as_query
+from grafana.dashboards._query import POSTGRES, Asked, Query, as_query
 
 NOTHING = "none"
 
@@ -33,7 +33,7 @@ def stat(
     """
     queries = tuple(replace(as_query(a), instant=not trend) for a in asked)
     # One statement of SQL can answer with several numbers, each in a column that has a name.
-    several = len(queries) > 1 or any(q.source == POSTGRES_TEXT for q in queries)
+    several = len(queries) > 1 or any(q.source.type == POSTGRES for q in queries)
     return Panel(
         kind="stat",
         title=title,

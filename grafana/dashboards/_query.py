@@ -11,7 +11,7 @@ from exporters.core.errors import DeclarationError
 from exporters.core.flux import Flux
 from exporters.core.label import Label
 from exporters.core.promql import DASHBOARD, Expr
-from exporters.core.sql import Sql
+from exporters.core.sql import Sql, TextRows
 
 Json = dict[str, Any]
 Legend = str | Label | Sequence[Label]
@@ -33,13 +33,20 @@ PROMETHEUS = DataSource("prometheus", "prometheus")
 INFLUXDB = DataSource("influxdb", "influxdb")
 INFLUXDB_TEXT = DataSource("influxdb", "influxdb-text")
 """Reads the `_text` buckets. Provisioned in the restricted Grafana only."""
-DATABASE = "database"
-"""The variable that chooses a deployment's own database."""
-POSTGRES_TEXT = DataSource("postgres", f"${{{DATABASE}}}")
-"""Reads texts where they are. Provisioned in the restricted Grafana only, one for each deployment that wants it."""
+POSTGRES = "postgres"
+"""Reads texts where they are. Provisioned in the restricted Grafana only, one for each database that wants it."""
 ALERTMANAGER = DataSource("alertmanager", "alertmanager")
-DATA_SOURCES = (PROMETHEUS, INFLUXDB, INFLUXDB_TEXT, POSTGRES_TEXT, ALERTMANAGER)
-TEXT_SOURCES = (INFLUXDB_TEXT, POSTGRES_TEXT)
+DATA_SOURCES = (PROMETHEUS, INFLUXDB, INFLUXDB_TEXT, ALERTMANAGER)
+
+
+def database_of(rows: TextRows) -> DataSource:
+    """The data source that a variable of the page chooses for such rows."""
+    return DataSource(POSTGRES, f"${{{rows.database}}}")
+
+
+def reads_text(source: DataSource) -> bool:
+    """Whether it is one of those that only the restricted Grafana has."""
+    return source == INFLUXDB_TEXT or source.type == POSTGRES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def line(asked: Asked, legend: Legend = "") -> Query:
         return Query(asked.text + named, source, legend if isinstance(legend, str) else "", labels)
     if isinstance(asked, Sql):
         # Columns are named in the statement.
-        return Query(asked.text, POSTGRES_TEXT, format="table", instant=True)
+        return Query(asked.text, database_of(asked.rows), format="table", instant=True)
     words = legend if isinstance(legend, str) else " · ".join(f"{{{{{name}}}}}" for name in names)
     return Query(asked.render(DASHBOARD), PROMETHEUS, words, labels)
 

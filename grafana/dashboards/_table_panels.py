@@ -29,7 +29,8 @@ class Column:
 
     name: a label, tag or field. title: the heading. asked: where the column is a number of its own, what is asked.
     words: what values are called and how they are coloured. wide: pixels, 0 lets Grafana choose.
-    links: data links.
+    colour: of everything in it, where it is not blank. links: data links. numeric: the label's values are numbers, and
+    sorted as such (7 before 14).
     """
 
     name: str
@@ -40,14 +41,17 @@ class Column:
     limits: Limits | None = None
     wide: int = 0
     wrap: bool = False
+    colour: str = ""
     links: tuple[Json, ...] = ()
+    numeric: bool = False
 
 
 def column(label: Label | str, title: str, **look: Any) -> Column:
-    """A column for a label or tag (closed ones are coloured by meaning) or for a field."""
+    """A column for a label or tag (closed ones are coloured by meaning, numbers among them sorted) or for a field."""
     if isinstance(label, str):
         return Column(label, title, **look)
     look.setdefault("words", meanings(label.values or ()))
+    look.setdefault("numeric", all(value.isdecimal() for value in label.values or ("",)))
     return Column(label.name, title, unit=look.pop("unit", TEXT), **look)
 
 
@@ -142,6 +146,7 @@ def label_table(
         before=(
             *([_MERGE] if len(refs) > 1 else []),
             {"id": "filterFieldsByName", "options": {"include": {"names": [c.name for c in shown]}}},
+            *_as_numbers(shown),
         ),
         nothing=nothing,
         width=width,
@@ -252,6 +257,12 @@ def _options(sort: list[Json]) -> Json:
     }
 
 
+def _as_numbers(shown: Sequence[Column]) -> list[Json]:
+    """Prometheus has its labels as text."""
+    conversions = [{"targetField": c.name, "destinationType": "number"} for c in shown if c.numeric]
+    return [{"id": "convertFieldType", "options": {"conversions": conversions, "fields": {}}}] if conversions else []
+
+
 def _organize(titles: Mapping[str, str]) -> Json:
     """Order and headings."""
     return {
@@ -275,10 +286,14 @@ def _override(c: Column) -> Json:
         properties.append({"id": "mappings", "value": mappings(c.words)})
     if c.limits is not None:
         properties.append({"id": "thresholds", "value": {"mode": "absolute", "steps": c.limits.steps()}})
-    if c.words or c.limits is not None:
+    if c.colour:
+        properties.append({"id": "color", "value": {"fixedColor": c.colour, "mode": "fixed"}})
+    if c.words or c.limits is not None or c.colour:
         properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
     elif c.wrap:
         properties.append({"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}})
+        # Grafana 10 does not wrap: a click shows the whole text.
+        properties.append({"id": "custom.inspect", "value": True})
     if c.wide:
         properties.append({"id": "custom.width", "value": c.wide})
     if c.links:

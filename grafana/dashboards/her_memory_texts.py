@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from exporters.core.sql import newest
 from exporters.her.sql_texts import LONGEST, MEMORY_ROWS, NEWEST
-from grafana.dashboards.her_pages import MEMORY_TEXTS, SYSTEM_NAME, page
+from grafana.dashboards.her_pages import MEMORY_TEXTS, page
 from grafana.dashboards.panels import (
     BAD,
     GOOD,
@@ -95,7 +95,7 @@ BOARD = page(
     "memories",
     "What does HER remember, word for word? Read in HER's own database when the page is opened or something is typed.",
     [HOW_MANY, WHICH],
-    databases(SYSTEM_NAME),
+    databases("HER memories"),
     offered("owner", "User", newest(MEMORY_ROWS).options("owner")),
     offered("category", "Category", newest(MEMORY_ROWS).options("category")),
     search_box(),

@@ -68,6 +68,7 @@ from grafana.dashboards._look import (
     Unit,
     Word,
 )  # fmt: skip
+from grafana.dashboards._moment_panels import moments
 from grafana.dashboards._number_panels import bar_gauge, gauge, stat
 from grafana.dashboards._other_panels import alerts, logs, pages, text
 from grafana.dashboards._panel import EMPTY_IS_NORMAL, ZERO_IS_NORMAL, Json, Panel, Row, row
@@ -91,7 +92,7 @@ __all__ = [
     "Board", "Column", "DataSource", "Json", "Limits", "Panel", "Query", "Row", "Unit", "Variable", "Word",
     "alerts", "bar_chart", "bar_gauge", "board", "choice", "column", "counts_table", "databases", "deployments",
     "event_table", "foreign", "foreign_rate", "gauge", "go", "heatmap", "home_link", "label_table", "line", "logs",
-    "members", "node_graph", "number", "offered", "outward_link", "pages", "pages_link", "row", "row_table",
+    "members", "moments", "node_graph", "number", "offered", "outward_link", "pages", "pages_link", "row", "row_table",
     "search_box", "stage_bars", "stat", "states", "text", "timeseries", "to_json", "totals_table",
 ]  # fmt: skip
 

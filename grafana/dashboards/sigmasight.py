@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from grafana.dashboards import (
     sigmasight_ai,
+    sigmasight_annotations,
     sigmasight_batch,
+    sigmasight_conversations,
+    sigmasight_days,
     sigmasight_health,
+    sigmasight_knowledge,
     sigmasight_onboarding,
     sigmasight_overview,
     sigmasight_text,
     sigmasight_tuning,
+    sigmasight_users,
 )
 from grafana.dashboards.panels import Board
 
@@ -19,6 +24,11 @@ BOARDS: tuple[Board, ...] = (
     sigmasight_onboarding.BOARD,
     sigmasight_batch.BOARD,
     sigmasight_tuning.BOARD,
+    sigmasight_days.BOARD,
     sigmasight_health.BOARD,
     sigmasight_text.LOG_LINES,
+    sigmasight_users.BOARD,
+    sigmasight_conversations.BOARD,
+    sigmasight_annotations.BOARD,
+    sigmasight_knowledge.BOARD,
 )

@@ -8,6 +8,7 @@ from exporters.sigmasight import windows_metrics as w
 from grafana.dashboards.panels import (
     AGE,
     COUNT,
+    NEUTRAL,
     RATIO,
     SECONDS,
     Limits,
@@ -21,7 +22,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
-from grafana.dashboards.sigmasight_pages import BATCH, NO_ERROR, RANGE, page
+from grafana.dashboards.sigmasight_pages import BATCH, MONTH, RANGE, page
 
 NO_RUN = "no run ended in this time range."
 DONE = {b.RESULT: "done"}
@@ -104,55 +105,21 @@ TREND = row(
         "Runs in the last day",
         "How did the runs of the day before each moment end?",
         line(b.RUNS.increase("24h", by=b.STATUS), b.STATUS),
+        colours={"completed": "green", "partial": "orange"},
         style="stacked",
         may_be_zero=NO_RUN,
         width=8,
     ),
     timeseries(
-        "Success by window",
+        "Success in 30 days",
         "Which share of the runs completed: of all rows, as SigmaSight says, and of those that ended?",
-        line(w.BATCH_SUCCESS.max(by=(w.DAYS, w.RUNS)), (w.DAYS, w.RUNS)),
+        line(w.BATCH_SUCCESS.max(where={w.DAYS: MONTH, w.RUNS: "ended"}), "of those that ended"),
+        line(w.BATCH_SUCCESS.max(where={w.DAYS: MONTH, w.RUNS: "all"}), "of all rows"),
+        colours={"of those that ended": "green", "of all rows": NEUTRAL},
         unit=RATIO,
         highest=1,
         may_be_zero="nothing completed.",
         width=8,
-    ),
-    label_table(
-        "By window",
-        "How many runs were there in SigmaSight's windows, and how long did the completed ones take?",
-        [
-            column(w.DAYS, "Days"),
-            number("Completed", w.BATCH_RUNS.max(by=w.DAYS, where={w.RUN_STATUS: "completed"})),
-            number("Failed", w.BATCH_RUNS.max(by=w.DAYS, where={w.RUN_STATUS: "failed"})),
-            number("Running", w.BATCH_RUNS.max(by=w.DAYS, where={w.RUN_STATUS: "running"})),
-            number("Mean", w.BATCH_DURATION.max(by=w.DAYS), SECONDS),
-        ],
-        sort_by="Days",
-        width=8,
-    ),
-    bar_gauge(
-        "With errors",
-        "Which kinds of runs listed errors in this time range, completed ones included?",
-        line(b.WITH_ERRORS.increase(RANGE, by=b.TRIGGER), b.TRIGGER),
-        colour="orange",
-        may_be_zero=NO_ERROR,
-        width=6,
-    ),
-    bar_gauge(
-        "Crashed",
-        "Which kinds of runs ended by an exception in this time range?",
-        line(b.CRASHES.increase(RANGE, by=b.TRIGGER), b.TRIGGER),
-        colour="red",
-        may_be_zero=NO_ERROR,
-        width=6,
-    ),
-    bar_gauge(
-        "Errors listed",
-        "How many errors did nightly runs list in this time range?",
-        line(b.ERROR_MESSAGES.increase(RANGE, by=b.TRIGGER), b.TRIGGER),
-        colour="orange",
-        may_be_zero=NO_ERROR,
-        width=6,
     ),
     bar_gauge(
         "Work done",
@@ -161,20 +128,44 @@ TREND = row(
         line(b.PORTFOLIOS.increase(RANGE, where=DONE), "portfolios"),
         line(b.DATES.increase(RANGE, where={b.DATE_RESULT: "done"}), "dates"),
         may_be_zero=NO_RUN,
-        width=6,
+        width=8,
+    ),
+    label_table(
+        "By window",
+        "How many runs were there in SigmaSight's windows, and how long did the completed ones take?",
+        [
+            column(w.DAYS, "Days"),
+            *(
+                number(status.capitalize(), w.BATCH_RUNS.max(by=w.DAYS, where={w.RUN_STATUS: status}))
+                for status in w.RUN_STATUS.values or ()
+            ),
+            number("Success of all", w.BATCH_SUCCESS.max(by=w.DAYS, where={w.RUNS: "all"}), RATIO),
+            number("Of those that ended", w.BATCH_SUCCESS.max(by=w.DAYS, where={w.RUNS: "ended"}), RATIO),
+            number("Mean duration", w.BATCH_DURATION.max(by=w.DAYS), SECONDS),
+        ],
+        sort_by="Days",
+        height=7,
+    ),
+    label_table(
+        "By kind",
+        "How did each kind of run do: the last one, and those of this time range? Completed runs can list errors.",
+        [
+            column(b.TRIGGER, "Kind"),
+            number("Last success", b.LAST_END.age(by=b.TRIGGER, where={b.STATUS: "completed"}), AGE),
+            number("Last took", b.LAST_DURATION.max(by=b.TRIGGER), SECONDS),
+            number("Ended", b.RUNS.increase(RANGE, by=b.TRIGGER) > 0),
+            number("With errors", b.WITH_ERRORS.increase(RANGE, by=b.TRIGGER) > 0),
+            number("Errors listed", b.ERROR_MESSAGES.increase(RANGE, by=b.TRIGGER) > 0),
+            number("Crashed", b.CRASHES.increase(RANGE, by=b.TRIGGER) > 0),
+        ],
+        sort_by="Last success",
+        may_be_empty="no run was seen.",
+        height=9,
     ),
 )
 
 TIME = row(
     "Where does the time go?",
-    timeseries(
-        "Duration of runs",
-        "How long did the last run of each kind take?",
-        line(b.LAST_DURATION.max(by=b.TRIGGER), b.TRIGGER),
-        unit=SECONDS,
-        may_be_empty="no run was seen.",
-        width=8,
-    ),
     bar_gauge(
         "Phases of the last nightly run",
         "Which phase of the last nightly run took its time?",
@@ -183,10 +174,17 @@ TIME = row(
         may_be_empty="no nightly run was seen.",
     ),
     timeseries(
-        "Mean duration",
-        "How long did runs of the day before each moment take, and their phases?",
-        line(b.DURATION.mean(by=b.TRIGGER, window="24h"), b.TRIGGER),
-        line(b.PHASE_DURATION.mean(by=b.PHASE, window="24h"), b.PHASE),
+        "Mean duration of runs",
+        "How long did runs of the day before each moment take?",
+        line(b.DURATION.mean(by=b.TRIGGER, window="24h") > 0, b.TRIGGER),
+        unit=SECONDS,
+        may_be_empty=NO_RUN,
+        width=8,
+    ),
+    timeseries(
+        "Mean duration of phases",
+        "How long did the phases of those runs take?",
+        line(b.PHASE_DURATION.mean(by=b.PHASE, window="24h") > 0, b.PHASE),
         unit=SECONDS,
         may_be_empty=NO_RUN,
         width=8,

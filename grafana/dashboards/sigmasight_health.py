@@ -15,7 +15,6 @@ from grafana.dashboards.panels import (
     YES_NO,
     Limits,
     bar_chart,
-    bar_gauge,
     column,
     gauge,
     label_table,
@@ -72,8 +71,11 @@ RETENTION = row(
     ),
     stat(
         "Days without aggregates",
-        "How many days of each window have none?",
-        line(w.DAYS_PRESENT.max(by=w.DAYS, where={w.PRESENCE: "missing"}), w.DAYS),
+        "How many of the last 1, 7, 14 and 30 days have none?",
+        *(
+            line(w.DAYS_PRESENT.max(where={w.DAYS: str(days), w.PRESENCE: "missing"}), f"of {days}")
+            for days in w.WINDOWS
+        ),
         may_be_zero="every day has them.",
         width=12,
     ),
@@ -117,8 +119,8 @@ COMPLETE = row(
         width=12,
     ),
     bar_chart(
-        "AI requests by day",
-        "How many requests were there on each of the last 30 days?",
+        "AI requests, by days ago",
+        "How many requests were there on each of the last 30 days? 0 is today, by UTC.",
         w.DAY_REQUESTS.max(by=w.DAYS_AGO),
         w.DAYS_AGO,
         axis="Days ago",
@@ -180,14 +182,16 @@ BACK_END = row(
         style="stacked",
         may_be_zero="it logs little.",
         may_be_empty="no log is configured.",
+        width=18,
     ),
-    bar_gauge(
+    stat(
         "Lines of tracebacks",
         "How many lines belong to the record before them, in this time range?",
         h.CONTINUED.increase(RANGE),
         may_be_zero="there was none.",
         may_be_empty="no log is configured.",
-        width=12,
+        width=6,
+        height=8,
     ),
 )
 

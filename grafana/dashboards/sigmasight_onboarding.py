@@ -9,6 +9,7 @@ from exporters.sigmasight import tuning_metrics as t
 from exporters.sigmasight import windows_metrics as w
 from grafana.dashboards.panels import (
     RATIO,
+    YES_NO,
     bar_chart,
     bar_gauge,
     column,
@@ -20,33 +21,49 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
-from grafana.dashboards.sigmasight_pages import MONTH, NO_ERROR, ONBOARDING, RANGE, TOO_MANY, page, within
+from grafana.dashboards.sigmasight_pages import MONTH, NO_ERROR, ONBOARDING, RANGE, TOO_MANY, page
 
+STEPS = {
+    "register_start": "Registration begun",
+    "register_complete": "Registered",
+    "login_success": "Logged in",
+    "portfolio_start": "Portfolio begun",
+    "portfolio_complete": "Portfolio made",
+}
+"""Step -> what people call it, in their order."""
+RECENT = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 NOBODY = "nobody was there, or sign-ups go through a third party, which writes no events."
 
 FUNNEL = row(
     "Who arrives?",
-    label_table(
+    bar_gauge(
         "Funnel of 30 days",
-        "How many events and how many different people reached each step? Conversion is per registration begun.",
-        [
-            column(w.STEP, "Step"),
-            number("Events", w.STEP_EVENTS.max(by=w.STEP, where=within(MONTH))),
-            number("People", w.STEP_USERS.max(by=w.STEP, where=within(MONTH))),
-            number("Conversion", w.CONVERSION.max(by=w.STEP, where=within(MONTH)), RATIO),
-        ],
-        sort_by="Events",
-        descending=True,
+        "How many events reached each step?",
+        *(line(w.STEP_EVENTS.max(where={w.DAYS: MONTH, w.STEP: step}), name) for step, name in STEPS.items()),
+        may_be_zero=NOBODY,
         may_be_empty=TOO_MANY,
-        width=12,
+        height=10,
     ),
-    timeseries(
-        "Conversion by window",
-        "Which share of registrations ended with a portfolio, in each of SigmaSight's windows?",
-        line(w.CONVERSION.max(by=w.DAYS, where={w.STEP: "portfolio_complete"}), w.DAYS),
+    bar_gauge(
+        "People in 30 days",
+        "How many different people reached each step? Nobody is known before a registration.",
+        *(
+            line(w.STEP_USERS.max(where={w.DAYS: MONTH, w.STEP: step}), name)
+            for step, name in STEPS.items()
+            if step != "register_start"
+        ),
+        may_be_zero=NOBODY,
+        may_be_empty=TOO_MANY,
+        height=10,
+    ),
+    bar_gauge(
+        "Conversion in 30 days",
+        "How many events of each step per registration begun, as SigmaSight's own page says? It can pass 100 %.",
+        *(line(w.CONVERSION.max(where={w.DAYS: MONTH, w.STEP: step}), name) for step, name in STEPS.items()),
         unit=RATIO,
         may_be_zero=NOBODY,
         may_be_empty=TOO_MANY,
+        height=10,
     ),
     stat("Users", "How many accounts are there, by what they pay?", line(w.USERS.sum(by=w.TIER), w.TIER), width=6),
     stat(
@@ -55,15 +72,35 @@ FUNNEL = row(
     stat(
         "Signed up",
         "How many users signed up in the last day, week and month, and are still there?",
-        line(w.SIGNED_UP.max(by=t.RECENT), t.RECENT),
+        *(line(w.SIGNED_UP.max(where={t.RECENT: recent}), words) for recent, words in RECENT.items()),
         may_be_zero="nobody did.",
         width=6,
     ),
     stat("Portfolios", "How many portfolios are kept?", w.PORTFOLIOS.sum(where={w.PORTFOLIO_STATE: "kept"})),
-    stat(
-        "Windows computed",
-        "How many of the four windows are small enough to be added up?",
-        w.ONBOARDING_COMPUTED.sum(),
+    label_table(
+        "Conversion by window",
+        "Which share of registrations ended with a portfolio? Above 50 000 events a window is not computed.",
+        [
+            column(w.DAYS, "Days"),
+            number("Registrations", w.STEP_EVENTS.max(by=w.DAYS, where={w.STEP: "register_start"})),
+            number("Portfolios", w.STEP_EVENTS.max(by=w.DAYS, where={w.STEP: "portfolio_complete"})),
+            number("Conversion", w.CONVERSION.max(by=w.DAYS, where={w.STEP: "portfolio_complete"}), RATIO),
+            number("Computed", w.ONBOARDING_COMPUTED.max(by=w.DAYS), words=YES_NO),
+        ],
+        sort_by="Days",
+        may_be_empty=TOO_MANY,
+        width=12,
+    ),
+    timeseries(
+        "Conversion over time",
+        "Which share of the registrations of 30 days, and of 7, ended with a portfolio?",
+        *(
+            line(w.CONVERSION.max(where={w.DAYS: days, w.STEP: "portfolio_complete"}), f"of {days} days")
+            for days in ("7", MONTH)
+        ),
+        unit=RATIO,
+        may_be_zero=NOBODY,
+        may_be_empty=TOO_MANY,
     ),
 )
 
@@ -75,7 +112,7 @@ ERRORS = row(
         [
             column(lb.EVENT_TYPE, "Step"),
             column(lb.ERROR_CODE, "Error"),
-            number("Times", w.STEP_ERRORS.max(by=(lb.EVENT_TYPE, lb.ERROR_CODE), where=within(MONTH))),
+            number("Times", w.STEP_ERRORS.max(by=(lb.EVENT_TYPE, lb.ERROR_CODE), where={w.DAYS: MONTH})),
         ],
         sort_by="Times",
         descending=True,
@@ -91,12 +128,16 @@ ERRORS = row(
         may_be_zero=NO_ERROR,
         may_be_empty=NO_ERROR,
     ),
-    bar_gauge(
+    label_table(
         "Events",
         "What did people do in this time range?",
-        line(m.ACTIVITY_EVENTS.increase(RANGE, by=lb.EVENT_TYPE), lb.EVENT_TYPE),
-        may_be_zero=NOBODY,
-        height=10,
+        [column(lb.EVENT_TYPE, "Event"), number("Times", m.ACTIVITY_EVENTS.increase(RANGE, by=lb.EVENT_TYPE) > 0)],
+        sort_by="Times",
+        descending=True,
+        may_be_empty=NOBODY,
+        nothing="Nobody was there",
+        width=8,
+        height=12,
     ),
     event_table(
         "Events, one by one",
@@ -105,14 +146,15 @@ ERRORS = row(
         [column("event_type", "Event"), column("error_code", "Error"), column("user", "User")],
         may_be_empty=NOBODY,
         width=16,
+        height=12,
     ),
 )
 
 DAILY = row(
     "Day by day",
     bar_chart(
-        "Sign-ups by day",
-        "How many of today's users signed up on each of the last 30 days?",
+        "Sign-ups, by days ago",
+        "How many of today's users signed up on each of the last 30 days? 0 is today, by UTC.",
         w.SIGNED_UP_BY_DAY.max(by=w.DAYS_AGO),
         w.DAYS_AGO,
         axis="Days ago",
@@ -122,8 +164,8 @@ DAILY = row(
         width=12,
     ),
     bar_chart(
-        "Portfolios by day",
-        "How many portfolios were completed on each of the last 30 days?",
+        "Portfolios, by days ago",
+        "How many portfolios were completed on each of the last 30 days? 0 is today, by UTC.",
         w.DAY_EVENTS.max(by=w.DAYS_AGO, where={w.DAILY_EVENT: "onboarding.portfolio_complete"}),
         w.DAYS_AGO,
         axis="Days ago",

@@ -45,7 +45,7 @@ from grafana.dashboards.sigmasight_pages import (
 WORKING = row(
     "Is it working?",
     stat(
-        "Databases",
+        "Sources",
         "Can the exporter reach SigmaSight's databases and back end? If not, what is shown stands still.",
         line(health.SOURCE_UP.min(by=health.SOURCE, where=SIGMASIGHT), health.SOURCE),
         words=UP_DOWN,
@@ -82,7 +82,7 @@ WORKING = row(
 RESULTS = row(
     "How well?",
     stat(
-        "95 % answered within",
+        "95 % within",
         "Within which time were 95 % of the successful requests of the last 24 hours answered, exactly?",
         w.LATENCY.max(where={w.DAYS: DAY, w.STATISTIC: "p95"}),
         unit=SECONDS,
@@ -99,15 +99,15 @@ RESULTS = row(
         may_be_empty=TOO_MANY,
     ),
     gauge(
-        "Conversion in 30 days",
-        "Portfolios made per registration begun, as SigmaSight's own page says? It can pass 1.",
+        "Conversion",
+        "How many portfolios were made per registration begun, in 30 days, as SigmaSight says? It can pass 100 %.",
         w.CONVERSION.max(where={w.DAYS: MONTH, w.STEP: "portfolio_complete"}),
         may_be_zero="sign-ups through a third party write no events.",
         may_be_empty=TOO_MANY,
         links=(go("Onboarding", ONBOARDING),),
     ),
     gauge(
-        "Good ratings in 30 days",
+        "Good ratings",
         "Which share of the ratings of 30 days is good?",
         w.POSITIVE.max(where=within(MONTH)),
         limits=Limits(warn_below=0.7, bad_below=0.4),
@@ -124,7 +124,7 @@ RESULTS = row(
         links=(go("Batch", BATCH),),
     ),
     stat(
-        "Annotations to review",
+        "To review",
         "How many annotations has nobody reviewed?",
         t.QUEUE.sum(),
         may_be_zero="everything is reviewed.",

@@ -34,6 +34,7 @@ ONBOARDING = "sigmasight-onboarding"
 BATCH = "sigmasight-batch"
 TUNING = "sigmasight-tuning"
 DATA_HEALTH = "sigmasight-health"
+DAYS = "sigmasight-days"
 
 RANGE = "$__range"
 DAY, MONTH = "1", "30"

@@ -22,6 +22,15 @@ from grafana.dashboards.panels import (
 )
 from grafana.dashboards.sigmasight_pages import MONTH, NO_RATING, TUNING, page, share, within
 
+AGES = {
+    "under-1d": "under a day",
+    "1d-3d": "1 to 3 days",
+    "3d-7d": "3 to 7 days",
+    "7d-30d": "7 to 30 days",
+    "over-30d": "over 30 days",
+}
+"""Age of an annotation -> in words, in their order."""
+RECENT = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 NOTHING_WRITTEN = "nobody annotated anything yet."
 
 RATINGS = row(
@@ -35,12 +44,21 @@ RATINGS = row(
         may_be_zero=NO_RATING,
         height=8,
     ),
-    bar_gauge(
+    label_table(
         "Ratings by mode",
         "In which mode of conversation are answers liked?",
-        line(t.BY_MODE.sum(by=(t.MODE, t.RATING)), (t.MODE, t.RATING)),
+        [
+            column(t.MODE, "Mode"),
+            number("Good", t.BY_MODE.sum(by=t.MODE, where={t.RATING: "up"})),
+            number("Bad", t.BY_MODE.sum(by=t.MODE, where={t.RATING: "down"})),
+            number(
+                "Good share", share(t.BY_MODE.sum(by=t.MODE, where={t.RATING: "up"}), t.BY_MODE.sum(by=t.MODE)), RATIO
+            ),
+        ],
+        sort_by="Good share",
+        descending=True,
         may_be_zero=NO_RATING,
-        width=7,
+        width=6,
     ),
     timeseries(
         "Ratings",
@@ -48,7 +66,7 @@ RATINGS = row(
         line(t.FEEDBACK.sum(by=t.RATING), t.RATING),
         colours={"up": "green", "down": "orange"},
         may_be_zero=NO_RATING,
-        width=7,
+        width=6,
     ),
     label_table(
         "Ratings by window",
@@ -58,10 +76,10 @@ RATINGS = row(
             number("Good", w.FEEDBACK.max(by=w.DAYS, where={t.RATING: "up"})),
             number("Bad", w.FEEDBACK.max(by=w.DAYS, where={t.RATING: "down"})),
             number("Good share", w.POSITIVE.max(by=w.DAYS), RATIO),
-            number("With an edit", w.FEEDBACK_WITH.max(by=w.DAYS, where={t.PART: "edit", t.CONTENT: "not_empty"})),
+            number("Edited", w.FEEDBACK_WITH.max(by=w.DAYS, where={t.PART: "edit", t.CONTENT: "not_empty"})),
         ],
         sort_by="Days",
-        width=6,
+        width=8,
     ),
     stat(
         "With an edit or a comment",
@@ -71,11 +89,14 @@ RATINGS = row(
         width=8,
     ),
     stat(
-        "Looked up", "How many ratings were looked up in the core database?", t.LOOKED_UP.sum(), may_be_zero=NO_RATING
+        "Ratings looked up",
+        "For how many ratings did the core database tell model, mode and duration?",
+        t.LOOKED_UP.sum(),
+        may_be_zero=NO_RATING,
     ),
     stat(
-        "No longer there",
-        "Of how many rated answers has the core database no request or no message any more?",
+        "Rated, and gone",
+        "Of how many rated answers has the core database no message or no request any more?",
         line(t.ORPHANS.sum(by=t.MISSING), t.MISSING),
         may_be_zero="all are there.",
         width=8,
@@ -116,7 +137,7 @@ ANNOTATIONS = row(
     bar_gauge(
         "Waiting, by age",
         "How long do annotations wait that nobody reviewed?",
-        line(t.QUEUE.sum(by=t.AGE), t.AGE),
+        *(line(t.QUEUE.sum(where={t.AGE: age}), words) for age, words in AGES.items()),
         may_be_zero="nothing waits.",
         width=8,
     ),
@@ -155,7 +176,7 @@ ANNOTATIONS = row(
             number("With a suggestion", w.SUGGESTED.max(by=w.DAYS)),
         ],
         sort_by="Days",
-        height=6,
+        height=7,
     ),
 )
 
@@ -191,7 +212,7 @@ LEARNING = row(
     timeseries(
         "New documents",
         "How many documents were made in the last day, week and month?",
-        line(t.DOCUMENTS_MADE.sum(by=t.RECENT), t.RECENT),
+        *(line(t.DOCUMENTS_MADE.sum(where={t.RECENT: recent}), words) for recent, words in RECENT.items()),
         may_be_zero="none was made.",
     ),
     timeseries(

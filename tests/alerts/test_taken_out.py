@@ -12,8 +12,8 @@ import yaml
 from exporters.registry import SYSTEMS
 from prometheus.alerts import BY_SYSTEM
 from prometheus.alerts.alert import Alert
-from tests.alerts.test_rules import RULES, promtool
-from tests.contract.rooms import parts
+from tests.alerts.promtool import promtool
+from tests.contract.rooms import RULES, parts
 
 HELD = [(system, alert) for system, alerts in BY_SYSTEM.items() for alert in alerts if alert.held_by is not None]
 SEEN, GONE = "1x300", "0x30"

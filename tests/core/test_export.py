@@ -86,7 +86,7 @@ def test_what_is_no_time_is_told(text: str) -> None:
     [
         (["her_job", "--from", "later"], "'later' is no time"),
         (["her_job", "--from", "1h", "--to", "2h"], "--from 1h is not before --to 2h"),
-        (["her_jobs"], "there is no measurement or metric 'her_jobs'"),
+        (["her_jobs"], "there is no measurement, metric or listing 'her_jobs'"),
         (["her_job"], "her_job is a measurement: give --influxdb.url and --influxdb.token-file"),
         (["her_jobs_total"], "her_jobs_total is a metric: give --prometheus"),
         (["her_jobs_total", "--prometheus", "localhost:9090"], "http or https address"),

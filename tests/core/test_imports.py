@@ -20,7 +20,8 @@ OURS = ("exporters", "grafana", "prometheus")
 NAMES = tuple(system.name for system in SYSTEMS)
 DRAWN_FROM = (
     *("metrics", "sql_metrics", "system_metrics", "sql_texts", "labels"),
-    *("batch_metrics", "health_metrics", "tuning_metrics", "windows_metrics"),
+    *("batch_metrics", "days_metrics", "health_metrics", "tuning_metrics", "windows_metrics"),
+    *("texts_chats", "texts_cuts", "texts_learning", "texts_people", "texts_tuning"),
 )
 """The modules of a system that dashboards and rules are made from."""
 HEAVY = {

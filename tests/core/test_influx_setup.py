@@ -152,6 +152,48 @@ def test_a_retention_is_lengthened_but_shortened_only_if_asked_to(operator: Infl
     assert keep(3600, shorten=True) == (3600, 1, 0)
 
 
+def by_hand(operator: InfluxEndpoint, name: str, seconds: int) -> None:
+    """A bucket as somebody makes it in InfluxDB's own pages."""
+    with operator.client() as client:
+        (org,) = client.organizations_api().find_organizations(org=operator.org)  # type: ignore[no-untyped-call]
+        rules = [{"type": "expire", "everySeconds": seconds}] if seconds else []
+        client.buckets_api().create_bucket(bucket_name=name, org=org, retention_rules=rules)
+
+
+def test_a_bucket_that_somebody_else_made_keeps_its_retention_until_the_operator_asks(
+    operator: InfluxEndpoint,
+) -> None:
+    for name in ("her", "her_daily", "her_text"):
+        by_hand(operator, name, 7 * DAY)
+    for _ in range(2):
+        left = set_up(operator, wanted_buckets(["her"]))
+        assert left.changes == ()
+        assert set(left.retention.values()) == {7 * DAY}
+        assert [note.split(";")[0] for note in left.notes] == [
+            "bucket her keeps points 7 days, not 30 days",
+            "bucket her_daily keeps points 7 days, not for ever",
+            "bucket her_text keeps points 7 days, not 30 days",
+        ]
+    asked = set_up(operator, wanted_buckets(["her"], retention=60 * DAY, asked={"events", "daily"}))
+    assert asked.retention == {"her": 60 * DAY, "her_daily": FOREVER, "her_text": 7 * DAY}
+    assert (len(asked.changes), len(asked.notes)) == (2, 1)
+    again = set_up(operator, wanted_buckets(["her"], retention=60 * DAY, asked={"events", "daily"}))
+    assert (again.changes, again.notes, again.retention) == ((), asked.notes, asked.retention)
+
+
+def test_a_bucket_that_was_made_here_follows_the_default_again(operator: InfluxEndpoint) -> None:
+    set_up(operator, wanted_buckets(["her"], retention=7 * DAY, asked={"events"}))
+    back = set_up(operator, wanted_buckets(["her"]))
+    assert back.retention["her"] == THIRTY_DAYS
+    assert len(back.changes) == 1
+
+
+def test_what_the_caller_has_just_made_counts_as_made_here(operator: InfluxEndpoint) -> None:
+    by_hand(operator, "her", 7 * DAY)
+    assert set_up(operator, [WantedBucket("her", 7 * DAY)], made=["her"]).changes == ()
+    assert set_up(operator, [WantedBucket("her", 8 * DAY)]).retention["her"] == 8 * DAY
+
+
 def test_a_bucket_still_takes_points_after_its_retention_was_changed(
     operator: InfluxEndpoint, server: InfluxServer
 ) -> None:

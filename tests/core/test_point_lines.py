@@ -39,6 +39,19 @@ def test_a_line_carries_its_deployment_and_a_nanosecond_within_its_microsecond()
         assert line.line == f"tiny_thing,colour=red,deployment=home length=3i {line.time_ns}"
 
 
+def test_a_daily_point_stands_at_its_day_and_replaces_the_one_before() -> None:
+    daily = Measurement(
+        "tiny", "tiny_daily_things", "Things.", (), (Field("things", "int", "How many."),), kind="daily"
+    )
+    stamps = b""
+    for things in (3, 4):
+        batch = Maker("tiny_daily").begin(stamps)
+        batch.add(Point(daily, START, {}, {"things": things}), b"%d" % things)
+        (line,) = batch.lines
+        assert line.line == f"tiny_daily_things,deployment=home things={things}i {SECOND_NS}"
+        stamps = batch.stamps()
+
+
 def test_without_its_bucket_a_point_makes_no_line() -> None:
     batch = Maker("another").begin(b"8 before")
     batch.add(point(), b"first")

@@ -102,6 +102,15 @@ def test_a_name_of_its_own_comes_before_patterns_and_patterns_in_their_order() -
     assert len(table) == 3
 
 
+def test_between_two_changes_every_price_stays_as_it_is() -> None:
+    begins = [YEAR + timedelta(hours=n) for n in range(4)]
+    own, loose = Prices((price(begins[0]), price(begins[2]))), Prices((price(begins[1]), price(begins[3])))
+    table = PriceTable({"example": own}, [("other-*", loose)])
+    assert table.changes(begins[0], begins[3]) == [begins[1], begins[2]]
+    assert table.changes(begins[0] - MICROSECOND, begins[3] + MICROSECOND) == begins
+    assert PriceTable({}).changes(begins[0], begins[3]) == []
+
+
 def test_a_pattern_is_no_guess_about_capitals() -> None:
     table = PriceTable({}, [("example-*", Prices((price(YEAR),)))])
     assert table.price("Example-large", YEAR) == "unknown_model"

@@ -9,7 +9,7 @@ import pytest
 
 from exporters.core.catalog_sql import sql_problems, unnamed_columns
 from exporters.core.errors import DeclarationError
-from exporters.core.sql import Column, Newest, TextRows, newest
+from exporters.core.sql import Column, Newest, Sql, TextRows, newest
 
 COLUMNS = (Column("at", "time", "When."), Column("words", "text", "What."), Column("n", "number", "How many."))
 
@@ -32,6 +32,7 @@ ROWS = rows()
         ({"sql": "SELECT $__time(at)"}, r"Grafana would replace '\$__time'"),
         ({"sql": "SELECT '${x}'"}, "Grafana would replace"),
         ({"sql": "SELECT '[[x]]'"}, "Grafana would replace"),
+        ({"ids": ("user",)}, "no <user> in its statement"),
     ],
 )
 def test_rows_refuse_to_be_wrong(changed: dict[str, Any], message: str) -> None:
@@ -83,3 +84,56 @@ def test_what_is_not_declared_is_found() -> None:
 def test_a_column_nobody_asks_for_is_found() -> None:
     assert unnamed_columns([FOUND.table(["words"]).text], [ROWS]) == ["x_rows: nobody asks for n"]
     assert unnamed_columns([newest(ROWS).table().text], [ROWS]) == []
+
+
+LISTS = rows(
+    name="x_lists",
+    columns=(*COLUMNS, Column("tags", "list", "Words."), Column("seen", "moment", "When else.")),
+    sql="SELECT 3 WHERE at >= <from> AND at <= <to> AND owner = <user> AND 1 < 2",
+    ids=("user",),
+)
+
+
+def test_a_statement_names_the_range_and_an_id_by_placeholders() -> None:
+    assert LISTS.timed
+    assert not ROWS.timed
+    assert ROWS.asked == ROWS.sql
+    assert LISTS.asked.startswith(
+        "SELECT 3 WHERE at >= $__timeFrom() AND at <= $__timeTo() AND owner = substring(lower('${user:percentencode}')"
+    )
+    assert LISTS.asked.endswith("::uuid AND 1 < 2")
+
+
+EVERYTHING: Newest = newest(LISTS).chosen(tags="t", words="w").contains("search", "words", "tags")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        EVERYTHING.table(oldest_first=True, before="words"),
+        EVERYTHING.only(words="so it is").count(),
+        EVERYTHING.options("tags"),
+        EVERYTHING.moments("words", ["chat", "error"]),
+    ],
+)
+def test_lists_and_moments_are_declared_too(asked: Sql) -> None:
+    assert sql_problems(asked.text, [ROWS, LISTS]) == []
+    assert sql_problems(asked.text.replace('FROM "examined"', "FROM users"), [LISTS]) == ["reads users, beside x_lists"]
+
+
+def test_an_order_is_what_was_asked_for() -> None:
+    assert EVERYTHING.table(limit=7).text.endswith('ORDER BY "at" DESC NULLS LAST LIMIT 7')
+    assert EVERYTHING.table(oldest_first=True, before="n").text.endswith('ORDER BY "at" ASC, "n" DESC LIMIT 200')
+
+
+def test_moments_have_a_column_for_each_value() -> None:
+    made = newest(LISTS).moments("words", ["chat", "error"])
+    assert made.columns == ("at", "chat", "error")
+    assert """CASE WHEN "words" = 'error' THEN 2 END AS "error\"""" in made.text
+
+
+@pytest.mark.parametrize("value", ["it's", "", 'a"b', "$x", "a;b"])
+def test_a_value_that_a_page_names_is_a_plain_word(value: str) -> None:
+    for asked in (lambda: newest(LISTS).only(words=value), lambda: newest(LISTS).moments("words", [value])):
+        with pytest.raises(DeclarationError, match="consists of letters"):
+            asked()

@@ -17,6 +17,7 @@ PROVISIONED = {
     ("influxdb", "influxdb"),
     ("influxdb", "influxdb-text"),
     ("postgres", "${database}"),
+    ("postgres", "${ai_database}"),
     ("alertmanager", "alertmanager"),
 }
 TYPES = {
@@ -147,6 +148,7 @@ def _data_source_variable(variable: Json) -> Iterator[str]:
 
 def _sql(text: str, variables: set[str]) -> Iterator[str]:
     """What Grafana would replace in it otherwise than it is meant."""
+    text = text.replace("$__timeFrom()", "now()").replace("$__timeTo()", "now()")
     for match in _VARIABLE.finditer(text):
         name = match[1] or match[3]
         if name not in variables:

@@ -64,7 +64,7 @@ class Running:
 
 
 def begin(folder: Path, *options: str) -> Running:
-    quick = ("--any-ports", "--no-download", "--history-hours", "0.2")
+    quick = ("--any-ports", "--no-download", "--history-hours", "0.2", "--history-days", "3")
     process = subprocess.Popen(
         [sys.executable, "-m", "exporters.demo", "--folder", str(folder), *quick, *options],
         stdout=subprocess.PIPE,
@@ -97,6 +97,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_the_table_names_everything(demo: Running) -> None:
     assert set(demo.rows) == {
         *("Mail sink", "HER's Redis", "HER simulator", "HER's PostgreSQL", "InfluxDB"),
+        *("SigmaSight's PostgreSQL", "SigmaSight simulator"),
         *("Exporter", "Alertmanager", "Prometheus", "Grafana"),
     }
     may_lack = {"InfluxDB": "influxd", "Grafana": "grafana"}
@@ -113,8 +114,19 @@ def test_prometheus_has_the_metrics_of_the_invented_her(demo: Running) -> None:
         return float(result[0]["value"][1]) if result else 0.0
 
     assert eventually(lambda: value('up{job="observatory"}') == 1, 30)
-    assert eventually(lambda: value("observatory_source_up") == 1, 30)
+    assert eventually(lambda: value("min(observatory_source_up)") == 1, 30)
     assert eventually(lambda: value('sum(her_decisions_total{deployment="demo"})') > 0, 30)
+
+
+def test_the_invented_sigmasight_has_a_past_a_price_and_a_back_end(demo: Running) -> None:
+    def value(query: str) -> float:
+        result = demo.ask("Prometheus", "/api/v1/query", query=query).json()["data"]["result"]
+        return float(result[0]["value"][1]) if result else 0.0
+
+    assert eventually(lambda: value('sum(sigmasight_ai_requests_total{deployment="demo"})') > 100, 40)
+    assert eventually(lambda: value("sum(sigmasight_ai_cost_total)") > 0, 30)
+    assert eventually(lambda: value("min(sigmasight_health)") == 1, 30)
+    assert eventually(lambda: value("sum(sigmasight_log_records_total)") > 0, 30)
 
 
 def test_an_alert_becomes_a_mail(demo: Running) -> None:
@@ -147,7 +159,8 @@ def test_grafana_reaches_everything_it_asks(demo: Running) -> None:
     skip_without("grafana")
     password = (demo.folder / "secrets" / "grafana_password").read_text()
     pair = base64.b64encode(f"admin:{password}".encode()).decode()
-    for uid in ("prometheus", "influxdb", "influxdb-text", "her-memories-demo"):
+    texts = ("her-memories-demo", "sigmasight-core-texts-demo", "sigmasight-ai-texts-demo")
+    for uid in ("prometheus", "influxdb", "influxdb-text", *texts):
         path = f"/api/datasources/uid/{uid}/health"
         health = request(demo.port("Grafana"), path, headers={"Authorization": f"Basic {pair}"})
         assert health.json().get("status") == "OK", health.text

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import resource
 import shutil
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -155,6 +156,24 @@ def test_a_writer_that_keeps_its_position_after_the_cut(path: Path) -> None:
     assert reading.read() == ["after a hole"]
 
 
+def test_years_of_rotated_files_need_few_descriptors(path: Path) -> None:
+    for day in range(400):
+        append(path.with_name(f"app.log.{day:03}"), f"old {day}")
+        os.utime(path.with_name(f"app.log.{day:03}"), (day, day))
+    reading = begun(path)
+    append(path, "one")
+    path.rename(path.with_name("app.log.400"))
+    append(path, "two")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(held.name) for held in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 100, limits[1]))
+    try:
+        assert reading.read() == ["one", "two"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert reading.gaps == 0
+
+
 def test_removed_between_reads_is_a_gap(path: Path) -> None:
     reading = begun(path)
     append(path, "lost")
@@ -239,6 +258,16 @@ def test_what_is_no_log(path: Path, tmp_path: Path) -> None:
     reading.cursor = {"at": "?"}
     with pytest.raises(StreamError, match="state"):
         reading.read()
+
+
+def test_a_folder_that_may_not_be_looked_into(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", closed)  # whoever runs as root may look everywhere
+    with pytest.raises(SourceDown, match="may not be looked into") as caught:
+        folder(path)
+    assert str(path) not in str(caught.value)
 
 
 def test_the_cursor_holds_no_text(path: Path) -> None:

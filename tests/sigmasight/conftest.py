@@ -12,6 +12,7 @@ from exporters.demo.ports import free_port
 from exporters.demo.postgres import Postgres
 from tests.sigmasight.databases import Databases, prepare
 from tests.sigmasight.houses import House, make_account
+from tests.sigmasight.texts_house import World, lived_world
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SOMEWHERE = {"timezone": "America/New_York", "max_connections": "50"}
@@ -48,4 +49,11 @@ def one_database(sigmasight_postgres: Postgres) -> Iterator[Databases]:
 def house(databases: Databases, tmp_path: Path) -> Iterator[House]:
     """A living SigmaSight with two databases, and all that the exporter needs to watch it."""
     with closing(House(databases, tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def world(sigmasight_postgres: Postgres) -> Iterator[World]:
+    """A life with every odd row and canaries in every text, and the readers of its words. Nobody changes it."""
+    with lived_world(sigmasight_postgres) as made:
         yield made

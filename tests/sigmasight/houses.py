@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from exporters.core.contract import Source
+from exporters.core.contract import RememberingReader, Source
 from exporters.demo.postgres import Postgres
 from exporters.sigmasight import grants
 from exporters.sigmasight.settings import SigmaSightSettings
@@ -76,11 +76,12 @@ class House:
 
     @contextmanager
     def readers(self, **given: object) -> Iterator[dict[str, Reader]]:
-        """Every stream of the core database, over one connection."""
+        """Every stream of rows of the core database, over one connection."""
         source = self.sources(**given)["core"]
         connection = source.connect()
         try:
-            yield {stream.name: Reader(stream, connection) for stream in source.streams}
+            rows = (stream for stream in source.streams if isinstance(stream.reader, RememberingReader))
+            yield {stream.name: Reader(stream, connection) for stream in rows}
         finally:
             source.close(connection)
 

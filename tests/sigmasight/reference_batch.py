@@ -27,7 +27,7 @@ STATEMENTS = {
             FROM batch_run_history WHERE {G})
         SELECT total_runs, {", ".join(STATUSES)},
                CASE WHEN total_runs = 0 THEN 100 ELSE {share("completed", "total_runs", 1)} END AS success_rate,
-               duration AS avg_duration_seconds,
+               nullif(duration, 0) AS avg_duration_seconds,
                (SELECT max(started_at) FROM batch_run_history) AS most_recent
         FROM numbers""",
     ),

@@ -39,6 +39,7 @@ def test_everything_that_can_be_read_is_told(house: House, tmp_path: Path) -> No
         *("core", "core/ai_requests", "core/ai_messages", "core/activity", "core/batch_runs", "core/batch_now"),
         *("core/windows_requests", "core/windows_onboarding", "core/windows_batch", "core/windows_answers"),
         *("core/windows_daily", "core/retention", "core/people"),
+        *("core/days_requests", "core/days_activity", "core/days_batch", "core/days_people"),
         *("ai", "ai/knowledge", "ai/ratings", "ai/annotations", "ai/windows_tuning", "ai/learning"),
         *("ratings", "ratings/ratings_by_model"),
     }
@@ -55,7 +56,8 @@ def test_a_missing_grant_is_told_by_its_stream(house: House, tmp_path: Path) -> 
     house.databases.ai.execute(f"REVOKE ALL ON ai_memories FROM {OBSERVER}".encode())
     problems = {subject: problem for subject, (_, problem) in findings(house, tmp_path).items() if problem}
     assert {subject.removeprefix("sigmasight/default/") for subject in problems} == {
-        *("core/activity", "core/windows_onboarding", "core/windows_daily", "core/retention", "ai/knowledge"),
+        *("core/activity", "core/days_activity", "core/windows_onboarding", "core/windows_daily", "core/retention"),
+        "ai/knowledge",
     }
     assert all("may not read the table" in problem for problem in problems.values())
 

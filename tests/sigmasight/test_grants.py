@@ -90,7 +90,7 @@ def world(sigmasight_postgres: Postgres) -> Iterator[World]:
                 side: grants.Half = "core" if half == "core" else "ai"
                 name = f"observer_{half}_{'texts' if texts else 'numbers'}"
                 owner = databases.side(half)
-                owner.execute(grants.account(name).encode())
+                owner.execute((grants.reader(name) if texts else grants.account(name)).encode())
                 owner.execute(f"ALTER ROLE {name} PASSWORD '{PASSWORD.replace(chr(39), chr(39) * 2)}'".encode())
                 made = grants.texts(side, name) if texts else grants.numbers(side, name)
                 for _ in range(2):
@@ -157,7 +157,8 @@ def test_the_account_is_read_only_and_impatient(world: World) -> None:
         with psycopg.connect(world.databases.server.dsn(), autocommit=True) as owner:
             row = owner.execute("SELECT rolconfig, rolconnlimit FROM pg_roles WHERE rolname = %s", (account.name,))
             config, limit = row.fetchone() or ([], 0)
-        assert set(config) == {"default_transaction_read_only=on", "statement_timeout=5s"}
+        bounds = {f"{name}={value}" for name, value in grants.READER_BOUNDS.items()} if account.texts else set()
+        assert set(config) == {"default_transaction_read_only=on", "statement_timeout=5s"} | bounds
         assert limit == 8
 
 
@@ -190,8 +191,11 @@ def test_no_canary_can_be_read_as_a_number(world: World) -> None:
 
 @pytest.mark.parametrize(
     "commands",
-    [grants.account("observer"), grants.numbers("core", "observer"), grants.numbers("ai", "observer")],
-    ids=["account", "core", "ai"],
+    [
+        *(grants.account("observer"), grants.numbers("core", "observer"), grants.numbers("ai", "observer")),
+        *(grants.reader("reader"), grants.texts("core", "reader"), grants.texts("ai", "reader")),
+    ],
+    ids=["account", "core", "ai", "reader", "core texts", "ai texts"],
 )
 def test_the_readme_has_the_commands_to_paste(commands: str) -> None:
     """Word for word: who pastes them gives what the tests above have tried."""

@@ -133,6 +133,10 @@ def following(path: Path, file: Path, *, keep_text: bool = False) -> Iterator[Wa
         ('{"severity": "WARN", "msg": "x", "time": "2026-01-14T09:00:01Z"}', "warning", "unnamed", ""),
         ("2026-01-14 09:00:01,250 - app.agent.stream - INFO - api_failure was handled", "info", "app.agent", ""),
         ("2026-01-14 09:00:01,250 - app.batch.phase - ERROR - no price for ACME", "error", "app.batch", ""),
+        ("ERROR app.batch.phase - no price", "error", "app.batch", ""),
+        ("2026-01-14 09:00:01 | ERROR    | app.batch:run:10 - no price", "error", "app.batch", ""),
+        ("ERROR:    first.last has no portfolio", "error", "unnamed", ""),
+        ("2026-01-14 09:00:01 ERROR first.last could not log in", "error", "unnamed", ""),
         ("Traceback (most recent call last):", "", "unnamed", ""),
         ('  File "/app/app/agent/stream.py", line 212, in stream', "", "unnamed", ""),
         ("    raise ERROR from None", "", "unnamed", ""),
@@ -155,6 +159,7 @@ def test_lines(line: str, level: str, logger: str, error: str) -> None:
         ("2026-01-14T09:00:01.2501234Z INFO x", datetime(2026, 1, 14, 9, 0, 1, 250_123, UTC)),
         ("2026-01-14 09:00:01-05:00 INFO x", datetime(2026, 1, 14, 14, 0, 1, 0, UTC)),
         ("2026-13-14 09:00:01 INFO x", None),
+        ("0001-01-01 00:00:00+14:00 INFO x", None),
         ("INFO: x", None),
     ],
 )

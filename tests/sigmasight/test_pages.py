@@ -27,3 +27,21 @@ def test_it_marks_switches_of_models_and_starts_of_the_back_end(board: Board) ->
 @each_board
 def test_texts_are_asked_for_on_restricted_pages_only(board: Board) -> None:
     assert ("sigmasight_text" in json.dumps(to_json(board))) <= board.restricted == ("text" in board.tags)
+
+
+@each_board
+def test_words_in_a_database_are_asked_for_by_people_and_no_clock(board: Board) -> None:
+    asked = [query for panel in board.panels() for query in panel.queries if query.source.type == "postgres"]
+    assert bool(asked) == (board.refresh == "")
+    assert bool(asked) <= board.restricted
+
+
+def test_what_the_menu_hands_from_page_to_page_means_the_same_there() -> None:
+    """A value of another database, or of another column, would find nothing, or fail."""
+    named: dict[str, set[str]] = {}
+    for board in BOARDS:
+        for variable in to_json(board)["templating"]["list"]:
+            meaning = {key: variable.get(key) for key in ("type", "query", "regex", "allValue", "datasource")}
+            named.setdefault(variable["name"], set()).add(json.dumps(meaning, sort_keys=True))
+    assert {name for name, meanings in named.items() if len(meanings) > 1} == set()
+    assert {"database", "ai_database", "user"} <= named.keys()

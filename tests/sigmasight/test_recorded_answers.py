@@ -131,7 +131,7 @@ def test_a_deleted_conversation_takes_its_answers_along(chat: Chat) -> None:
     assert str(waits) in chat.ids()
 
 
-@pytest.mark.parametrize("skew", [timedelta(hours=5), timedelta(hours=-5, minutes=-30)])
+@pytest.mark.parametrize("skew", [timedelta(hours=12), timedelta(hours=-5, minutes=-30), timedelta(hours=-14)])
 def test_clocks_do_not_matter(chat: Chat, skew: timedelta) -> None:
     with chat.house.sigma.skewed(skew):
         chat.record(chat.end(chat.begin()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,48 @@ def test_prices_that_went_bad_are_told_when_they_are_read(tmp_path: Path) -> Non
     file.write_text("")
     with pytest.raises(ConfigError, match="must be a mapping"):
         sources(made, bytes(32))
+
+
+READER = {"user": "reader", "password_file": "/run/secrets/words"}
+
+
+def test_each_database_names_who_reads_its_words(tmp_path: Path) -> None:
+    both = """systems: {sigmasight: {core: {host: a, dbname: c, user: o, text: {user: r, password_file: p}},
+                ai: {host: a, dbname: i, user: o, text: {user: s, password_file: q, sslmode: disable}}}}"""
+    made = loaded({}, written(tmp_path, both))
+    assert made.core.text is not None
+    assert made.ai_database.text is not None
+    assert (made.core.text.user, made.core.text.sslmode, made.core.text.ca_file) == ("r", "require", None)
+    assert (made.ai_database.text.user, made.ai_database.text.sslmode) == ("s", "disable")
+    # Grafana opens the file, where Grafana is.
+    assert not made.core.text.password_file.exists()
+
+
+@pytest.mark.parametrize("half", ["core", "ai"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ({"password_file": "/p"}, "text.user"),
+        ({"user": "r"}, "text.password_file"),
+        ({**READER, "user": "observer"}, "the exporter's must not read words"),
+        ({**READER, "sslmode": "prefer"}, "text.sslmode"),
+        ({**READER, "sslmode": "verify-full"}, "needs a ca_file"),
+        ({**READER, "password": SECRET}, "unknown key"),
+        (True, "text"),
+    ],
+)
+def test_an_account_for_words_that_nobody_could_use_is_refused(
+    tmp_path: Path, half: str, text: Any, problem: str
+) -> None:
+    given = {"core": dict(CORE), "ai": {**AI, "user": "observer"}}
+    given[half]["text"] = text
+    file = written(tmp_path, json.dumps({"systems": {"sigmasight": given}}))
+    told = problems(file=file)
+    assert problem in told
+    assert f"{half}" in told
+
+
+def test_the_address_of_a_back_end_lets_nobody_read_words() -> None:
+    made = loaded({"DATABASE_URL": URL, "AI_DATABASE_URL": URL})
+    assert made.core.text is None
+    assert made.ai_database.text is None

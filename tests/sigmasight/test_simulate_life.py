@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -24,7 +25,7 @@ from exporters.sigmasight.simulate_backend import Backend
 from exporters.sigmasight.simulate_bulk import fill
 from exporters.sigmasight.simulate_command import parse_arguments
 from exporters.sigmasight.simulate_life import Chore
-from exporters.sigmasight.simulate_log import append
+from exporters.sigmasight.simulate_log import DECK, Diary, append
 from tests.sigmasight.databases import NOW, Databases
 
 SECONDS = 2.0
@@ -39,7 +40,7 @@ def test_it_lives_at_about_the_rate_and_stops(databases: Databases) -> None:
     sigma.found(4)
     before = now()
     produced = sigma.run(seconds=SECONDS, rate=120)
-    assert 120 * SECONDS * 0.4 < sum(produced.values()) < 120 * SECONDS * 2
+    assert 120 * SECONDS * 0.15 < sum(produced.values()) < 120 * SECONDS * 2
     first = databases.number("SELECT min(created_at) FROM agent_messages")
     assert first > before, "nothing is stamped with a past"
     assert databases.number("SELECT max(created_at) FROM user_activity_events") <= now()
@@ -136,11 +137,12 @@ def program(databases: Databases, folder: Path, *flags: str) -> Iterator[Server]
 def test_the_program_makes_tables_lives_and_ends(sigmasight_postgres: Postgres, tmp_path: Path) -> None:
     with Databases(sigmasight_postgres) as databases:
         databases.core.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        databases.core.execute("CREATE ROLE watcher")
+        databases.core.execute("CREATE ROLE watcher; CREATE ROLE core_words; CREATE ROLE ai_words")
         port = free_port()
         written = tmp_path / "backend.log"
         flags = ["--seed", "1", "--rate", "80", "--backfill-days", "1", "--edges", "--core.observer", "watcher"]
         flags += ["--ai.dbname", databases.ai_name, "--backend.port", str(port), "--log.file", str(written)]
+        flags += ["--core.reader", "core_words", "--ai.reader", "ai_words"]
         with program(databases, tmp_path, *flags) as server:
             assert request(port, "/health").status == 200
             asked = "SELECT count(*) FROM ai_request_metrics"
@@ -153,11 +155,88 @@ def test_the_program_makes_tables_lives_and_ends(sigmasight_postgres: Postgres, 
         assert re.search(r"simulate: stopped after \d+ rows", log)
         assert "Traceback" not in log
         assert databases.number("SELECT has_column_privilege('watcher', 'ai_request_metrics', 'model', 'SELECT')")
+        words = "SELECT has_column_privilege(%(who)s, %(table)s, 'content', 'SELECT')"
+        assert databases.number(words, {"who": "core_words", "table": "agent_messages"})
+        assert databases.number(words, {"who": "ai_words", "table": "ai_memories"}, half="ai")
+        assert not databases.number(words, {"who": "watcher", "table": "agent_messages"})
         people = databases.number("SELECT count(*) FROM admin_users")
         with program(databases, tmp_path, "--seed", "1", "--ai.dbname", databases.ai_name, "--rate", "60"):
             before = databases.number(asked)
             wait_until(lambda: databases.number(asked) > before)
         assert databases.number("SELECT count(*) FROM admin_users") == people, "it knows who is there"
+
+
+def test_the_program_makes_databases_and_accounts_and_one_past(sigmasight_postgres: Postgres, tmp_path: Path) -> None:
+    words = {
+        "fresh_core_observer": "number's \\ word",
+        "fresh_ai_observer": "b",
+        "fresh_core_reader": "c",
+        "fresh_ai_reader": "d",
+    }
+    halves = {"core": "fresh_core", "ai": "fresh_ai"}
+    flags = ["--make-databases", "--backfill-days", "2", "--rate", "20", "--calm", "--nightly-minutes", "0.002"]
+    for half, dbname in halves.items():
+        flags += [f"--{half}.dbname", dbname, f"--{half}.port", str(sigmasight_postgres.port)]
+        flags += [f"--{half}.password-file", str(sigmasight_postgres.password_file)]
+        for role in ("observer", "reader"):
+            account = f"fresh_{half}_{role}"
+            (tmp_path / account).write_text(words[account] + "\n")
+            flags += [f"--{half}.{role}", account, f"--{half}.{role}-password-file", str(tmp_path / account)]
+
+    def ask(account: str, half: str, question: LiteralString) -> tuple[Any, ...]:
+        where = f"host=127.0.0.1 port={sigmasight_postgres.port}"
+        with psycopg.connect(where, user=account, dbname=halves[half], password=words[account]) as reader:
+            return reader.execute(question).fetchone() or ()
+
+    past = "SELECT count(*), min(created_at) FROM batch_run_history WHERE created_at < now() - interval '3 minutes'"
+    nights = "SELECT count(*) FROM batch_run_history WHERE completed_at > now() - interval '1 minute'"
+    log = tmp_path / "simulator.log"
+    seen = []
+    with psycopg.connect(sigmasight_postgres.dsn(), autocommit=True) as admin:
+        try:
+            for _ in range(2):
+                with Server(
+                    "simulator",
+                    [sys.executable, "-m", "exporters.sigmasight.simulate", *flags],
+                    log=log,
+                    ready=lambda: "SigmaSight writes to" in log.read_text(errors="replace"),
+                ):
+                    seen.append(ask("fresh_core_observer", "core", past))
+                    wait_until(lambda: ask("fresh_core_observer", "core", nights)[0] > 1)
+                log.unlink()
+            assert seen[0] == seen[1], "a second start adds no second past"
+            assert ask("fresh_ai_observer", "ai", "SELECT count(*) FROM ai_kb_documents") >= (36,)
+            assert ask("fresh_core_reader", "core", "SELECT content FROM agent_messages LIMIT 1")
+            assert ask("fresh_ai_reader", "ai", "SELECT title FROM ai_kb_documents LIMIT 1")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                ask("fresh_core_observer", "core", "SELECT content FROM agent_messages LIMIT 1")
+        finally:
+            for dbname in halves.values():
+                admin.execute(f"DROP DATABASE IF EXISTS {dbname} WITH (FORCE)".encode())
+            for account in words:
+                admin.execute(f"DROP ROLE IF EXISTS {account}".encode())
+
+
+def test_on_calm_days_little_fails(databases: Databases) -> None:
+    sigma = databases.sigma(seed=46, clock=now, habits=Habits(calm=True))
+    sigma.found(4, days_ago=10)
+    first, last = databases.rows("SELECT min(created_at), max(created_at) FROM users")[0]
+    assert last - first > timedelta(days=5), "people came one by one"
+    sigma.backfill(10, stories_per_day=70)
+    failed, requests = databases.rows("SELECT count(error_type), count(*) FROM ai_request_metrics")[0]
+    assert 0 < failed < 0.05 * requests
+    old = "SELECT count(*) FROM batch_run_history WHERE status = 'running' AND batch_run_id LIKE 'batch%'"
+    assert databases.number(old + " AND started_at < now() - interval '7 hours'") == 0
+
+
+def test_a_diary_is_mostly_well(databases: Databases, tmp_path: Path) -> None:
+    diary = Diary(databases.sigma(seed=47, clock=now).pen, tmp_path / "app.log")
+    for _ in range(sum(DECK)):
+        diary.write(1)
+    levels = re.findall(r"(?m)^[-\d]+ [:,\d]+ - [\w.]+ - ([A-Z]+) - ", (tmp_path / "app.log").read_text())
+    assert len(levels) == sum(DECK)
+    assert 0 < levels.count("ERROR") < 0.1 * len(levels)
+    assert "CRITICAL" not in levels
 
 
 def test_a_refusing_database_is_told_without_a_traceback(tmp_path: Path) -> None:

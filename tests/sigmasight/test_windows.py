@@ -72,6 +72,7 @@ def told(sigmasight_postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
         house.sigma.backfill(5, aggregated=0.7)
         now = datetime.now(UTC)
         house.sigma.edges(now)
+        house.sigma.aggregate(now.date())  # today has aggregates already, and is none of the days that can be missing
         yield Told(house, now)
 
 
@@ -285,6 +286,35 @@ def test_production_has_no_tokens_and_absent_is_absent(databases: Databases, tmp
         assert told.value(m.TOKEN_SUM, 1, "input") is None
         assert told.value(m.TOKEN_MEAN, 1, "input") is None
         assert told.reference.one("ai_metrics", days=1)["total_input_tokens"] == 0
+
+
+def test_a_mean_of_exactly_0_is_absent(databases: Databases, tmp_path: Path) -> None:
+    with closing(House(databases, tmp_path)) as house:
+        house.sigma.found(2)
+        now = datetime.now(UTC)
+        zeros = dict.fromkeys(
+            ("total_latency_ms", "first_token_ms", "input_tokens", "output_tokens", "total_tokens"), 0
+        )
+        with house.sigma.held_request(created_at=now, error_type=None, model="m", **zeros):
+            pass
+        databases.core.execute(
+            "INSERT INTO batch_run_history"
+            " (id, batch_run_id, triggered_by, started_at, completed_at, status, created_at)"
+            " VALUES (gen_random_uuid(), 'batch_20260114_090000', 'manual', %(now)s, %(now)s, 'completed', %(now)s)",
+            {"now": now},
+        )
+        told = Told(house, now)
+        page = told.reference.one("ai_metrics", days=1)
+        assert told.value(m.REQUESTS, 1, "success") == page["total_requests"] == 1
+        assert page["avg_latency_ms"] is page["avg_input_tokens"] is None
+        for metric, *labels in (
+            (m.MEAN_LATENCY, "all"), (m.MEAN_LATENCY, "successes"), (m.FIRST_CHUNK,), (m.TOKEN_MEAN, "input"),
+            (m.MODEL_LATENCY, "m"), (m.MODEL_TOKENS, "m"), (m.BATCH_DURATION,),
+        ):  # fmt: skip
+            assert told.value(metric, 1, *labels) is None, metric
+        assert told.value(m.LATENCY, 1, "p50") == 0, "a percentile is none"
+        assert told.value(m.TOKEN_SUM, 1, "total") == 0
+        assert told.value(m.BATCH_RUNS, 1, "completed") == 1
 
 
 def test_a_window_with_too_many_rows_is_left_out(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

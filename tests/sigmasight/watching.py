@@ -56,7 +56,7 @@ class Watch:
             self.store,
             own,
             {metric.name: metric for metric in every},
-            {"sigmasight": None, "sigmasight_text": None},
+            {"sigmasight": None, "sigmasight_daily": None, "sigmasight_text": None},
             now=lambda: self.now or datetime.now(UTC),
         )
         self.connection = connection

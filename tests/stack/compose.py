@@ -15,7 +15,7 @@ FILES = ("docker-compose.yml", "docker-compose.tls.yml", "docker-compose.togethe
 ONCE = frozenset({"layout", "influxdb-setup"})
 """Services that do their work and end."""
 
-DEMO = frozenset({"redis", "postgres", "her", "mail"})
+DEMO = frozenset({"redis", "postgres", "her", "sigmasight-postgres", "sigmasight", "mail"})
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Z_]+)(?:(?P<sign>:-)(?P<otherwise>(?:[^{}]|\$\{[^{}]*\})*))?\}")
 

@@ -16,7 +16,7 @@ from tests.stack.compose import DEMO, FILES, ONCE, ROOT, load, mounts, secret_na
 
 SERVICES = services()
 OVERRIDDEN = [(name, file) for file in FILES for name in services(file)]
-INTERNAL_VARIABLES = {"CONFIGURATION", "SECRETS_DIR", "OBSERVATORY_CONFIG", "MAIL_PORT"}
+INTERNAL_VARIABLES = {"CONFIGURATION", "SECRETS_DIR", "OBSERVATORY_CONFIG", "OBSERVATORY_PRICES", "MAIL_PORT"}
 # A release of PostgreSQL has two numbers.
 EXACT = re.compile(r"([a-z/-]+:v?\d+\.\d+|postgres:\d+)\.\d+(-[a-z]+)?")
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -135,7 +135,7 @@ def test_what_a_service_mounts_is_declared(name: str, file: str) -> None:
     assert secret_names(service) <= {**base["secrets"], **override.get("secrets", {})}.keys()
     for source in mounts(service).values():
         if source.startswith("."):
-            assert source == "./observatory.yml"
+            assert source in {"./observatory.yml", "./prices.yml"}
         else:
             assert source in base["volumes"]
     for needed, _ in dependencies(service):
@@ -178,8 +178,9 @@ def test_only_the_restricted_grafana_can_read_texts() -> None:
     holders = {name for name, service in SERVICES.items() if "influxdb-text-token" in mounts(service).values()}
     assert holders == {"grafana-restricted", "influxdb-setup"}
     assert SERVICES["grafana-restricted"]["profiles"] == ["restricted"]
-    readers = {name for name, service in SERVICES.items() if "her_postgres_text_password" in secret_names(service)}
-    assert readers - DEMO == {"grafana-restricted"}, "and not the exporter"
+    for half in ("her_postgres", "sigmasight_core", "sigmasight_ai"):
+        readers = {name for name, service in SERVICES.items() if f"{half}_text_password" in secret_names(service)}
+        assert readers - DEMO == {"grafana-restricted"}, "and not the exporter"
     main, restricted = SERVICES["grafana"], SERVICES["grafana-restricted"]
     assert mounts(main)["/var/lib/grafana"] != mounts(restricted)["/var/lib/grafana"]
     assert not secret_names(main) & secret_names(restricted)

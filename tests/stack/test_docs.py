@@ -13,6 +13,7 @@ import yaml
 from exporters.core.settings import load as load_settings
 from exporters.core.settings import variables
 from exporters.demo import programs
+from exporters.demo.services import PROMETHEUS_RETENTION
 from exporters.registry import SYSTEMS
 from tests.stack.checkout import make_checkout
 from tests.stack.compose import FILES, ROOT, load, mounts, secret_names, services, text
@@ -106,7 +107,30 @@ def test_every_variable_it_names_is_one() -> None:
     known = set(re.findall(r"(?m)^#?([A-Z_]+)=", text(".env.example")))
     shown = {name for kind, body in BLOCKS if kind == "sh" for name in re.findall(r"(?m)^([A-Z_]+)=", body)}
     assert shown <= known
-    assert set(re.findall(r"`([A-Z]+_[A-Z_]+)[`=]", DOC)) <= known | variables()
+    assert set(re.findall(r"`([A-Z]+_[A-Z_]+)[`=]", DOC)) <= known | variables() | of_the_systems()
+
+
+def of_the_systems() -> set[str]:
+    """The watched systems' own variables: those that each asks an environment for in which everything is set."""
+    asked: set[str] = set()
+
+    class Asked(dict[str, str]):
+        def __contains__(self, name: object) -> bool:
+            asked.add(str(name))
+            return True
+
+        def get(self, name: str, _otherwise: Any = None) -> Any:
+            asked.add(name)
+            return "1"
+
+        def __getitem__(self, name: str) -> str:
+            asked.add(name)
+            return "1"
+
+    for system in SYSTEMS:
+        assert system.from_environment is not None
+        system.from_environment(Asked())
+    return asked
 
 
 def test_every_service_and_every_secret_is_explained() -> None:
@@ -135,6 +159,7 @@ def test_the_defaults_it_states_are_the_defaults() -> None:
     ):
         assert f"${{{variable}:-{otherwise}}}" in text(FILES[0])
     assert "400 days or 20 GB" in DOC
+    assert PROMETHEUS_RETENTION == "400d", "the demo's, too: thirty days are the least that the pages look back"
     route = yaml.safe_load(text("prometheus/alertmanager.yml"))["route"]
     by_receiver = {
         entry["receiver"]: (entry["group_wait"], entry["repeat_interval"]) for entry in (route, *route["routes"])

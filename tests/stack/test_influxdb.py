@@ -100,6 +100,13 @@ def test_doing_it_again_changes_nothing(ready: Ready) -> None:
     assert {path.stat().st_mode & 0o777 for path in ready.tokens.rglob("token")} == {0o444}
 
 
+def test_the_first_bucket_is_ours_too_and_follows_the_default_again(ready: Ready) -> None:
+    """InfluxDB makes it with its first user, and knows nothing of whose it is."""
+    (ready.folder / "observatory.yml").write_text(CONFIG)
+    assert "bucket her keeps points 30 days, before 7 days" in ready.make()
+    assert ready.retention_days() == {"her": 30, "her_daily": 0, "her_text": 30}
+
+
 def test_no_secret_is_printed(ready: Ready) -> None:
     for secret in (PASSWORD, OPERATOR, *(ready.token(kind) for kind in ("writer", "reader", "text"))):
         assert secret not in "".join(ready.said)

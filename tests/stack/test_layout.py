@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
@@ -305,13 +306,15 @@ systems:
       postgres: {{host: "2001:db8::7", port: 5433, dbname: m, memory_text: {READER}}}
     - {{deployment: quiet, redis: {{host: c}}, postgres: {{host: c}}}}
 """
-SOURCE = "provisioning/datasources/memories-text.yml"
+SOURCE = "provisioning/datasources/databases-text.yml"
 
 
 def with_a_memory_page(checkout: Checkout) -> Checkout:
     page = write_page(checkout.folder, "restricted", "her", "memories")
     panels = [{"type": "table", "datasource": {"type": "postgres", "uid": "${database}"}}]
-    page.write_text(json.dumps({**json.loads(page.read_text()), "tags": ["her", "reads-postgres"], "panels": panels}))
+    chosen = {"list": [{"type": "datasource", "regex": "/^HER memories: ${deployment:regex}$/"}]}
+    changed = {"tags": ["her", "reads-postgres"], "panels": panels, "templating": chosen}
+    page.write_text(json.dumps({**json.loads(page.read_text()), **changed}))
     return checkout
 
 
@@ -375,3 +378,70 @@ def test_deployments_with_long_names_stay_apart(checkout: Checkout) -> None:
     uids = {source["uid"] for source in checkout.document(f"grafana-restricted/{SOURCE}")["datasources"]}
     assert len(uids) == 2
     assert max(map(len, uids)) <= 40
+
+
+PROVIDERS = ROOT / "grafana/provisioning/dashboards"
+WORDS = "{user: reader, password_file: /run/secrets/words}"
+HALVES = {
+    "both": f"core: {{host: a, dbname: c, text: {WORDS}}}, ai: {{host: b, dbname: i, text: {WORDS}}}",
+    "one": f"core: {{host: a, dbname: c, text: {WORDS}}}",
+    "core alone": f"core: {{host: a, dbname: c, text: {WORDS}}}, ai: {{host: b, dbname: i}}",
+    "ai alone": f"core: {{host: a, dbname: c}}, ai: {{host: b, dbname: i, text: {WORDS}}}",
+    "nobody": "core: {host: a, dbname: c}, ai: {host: b, dbname: i}",
+}
+CORE, AI = "SigmaSight core texts: home", "SigmaSight ai texts: home"
+
+
+def with_sigmasights_pages(checkout: Checkout) -> Checkout:
+    """The generated ones: what they ask for is what is provisioned, or they are not there."""
+    system = checkout.folder / "exporters" / "sigmasight"
+    system.mkdir()
+    (system / "metrics.py").touch()
+    for provider in ("sigmasight.yml", "sigmasight-text.yml"):
+        shutil.copy(PROVIDERS / provider, checkout.folder / "grafana/provisioning/dashboards")
+    for kind in ("main", "restricted"):
+        pages = ROOT / "grafana/dashboards/generated" / kind / "sigmasight"
+        shutil.copytree(pages, checkout.folder / "grafana/dashboards/generated" / kind / "sigmasight")
+    return checkout
+
+
+@pytest.mark.parametrize(
+    ("halves", "expected"),
+    [
+        ("both", {CORE: ("a:5432", "c"), AI: ("b:5432", "i")}),
+        ("one", {CORE: ("a:5432", "c"), AI: ("a:5432", "c")}),
+        ("core alone", {CORE: ("a:5432", "c")}),
+        ("ai alone", {AI: ("b:5432", "i")}),
+        ("nobody", {}),
+    ],
+)
+def test_each_half_of_sigmasight_is_read_where_an_account_is_named(
+    checkout: Checkout, halves: str, expected: dict[str, tuple[str, str]]
+) -> None:
+    config = f"systems: {{sigmasight: [{{deployment: home, {HALVES[halves]}}}]}}\n"
+    with_sigmasights_pages(checkout).lay_out(config=config)
+    restricted = checkout.document(f"grafana-restricted/{SOURCE}")
+    found = {source["name"]: source for source in restricted["datasources"]}
+    assert {name: (one["url"], one["jsonData"]["database"]) for name, one in found.items()} == expected
+    assert {source["name"] for source in restricted["deleteDatasources"]} == {CORE, AI} - expected.keys()
+    assert len({source["uid"] for source in found.values()}) == len(found)
+    pages = {PurePosixPath(name).stem for name in checkout.files("grafana-restricted/dashboards/restricted")}
+    asking = {CORE: {"users", "conversations"}, AI: {"annotations", "knowledge"}}
+    assert pages == {page for name in expected for page in asking[name]}
+    main = checkout.document(f"grafana/{SOURCE}")
+    assert main["datasources"] == []
+    assert {source["name"] for source in main["deleteDatasources"]} == {CORE, AI}
+    # A provider without pages would complain for ever.
+    assert ("provisioning/dashboards/sigmasight-text.yml" in checkout.files("grafana-restricted")) == bool(pages)
+    assert not pages & {PurePosixPath(name).stem for name in checkout.files("grafana/dashboards")}
+
+
+def test_a_half_without_a_database_is_refused(checkout: Checkout) -> None:
+    config = f"systems: {{sigmasight: [{{core: {{host: a, text: {WORDS}}}}}]}}\n"
+    run = checkout.lay_out(config=config, check=False)
+    assert run.returncode == 2
+    # The checkout knows no SigmaSight before its pages are there.
+    assert "unknown system" in run.stderr
+    run = with_sigmasights_pages(checkout).lay_out(config=config, check=False)
+    assert run.returncode == 2
+    assert "sigmasight, deployment default, core.text: dbname is missing" in run.stderr

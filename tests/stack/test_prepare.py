@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ WORDS = (
     *("REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "SMTP_PASSWORD"),
     *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD", "MEMORY_COLLECTION_NAME"),
     *("POSTGRES_TEXT_USER", "POSTGRES_TEXT_PASSWORD"),
+    *("SIGMASIGHT_CORE_PASSWORD", "SIGMASIGHT_AI_PASSWORD"),
+    *("SIGMASIGHT_CORE_TEXT_PASSWORD", "SIGMASIGHT_AI_TEXT_PASSWORD"),
 )
 PASSWORD = "p#w $x'y\"z\\"
 
@@ -86,7 +89,7 @@ def test_two_runs_at_once_agree(tmp_path: Path) -> None:
     said = [line for run in runs for line in run.communicate(timeout=30)[0].splitlines()]
     assert [run.returncode for run in runs] == [0] * len(runs)
     # Each secret was made by exactly one of them, and nothing half-made stays behind.
-    assert sorted(said) == sorted(f"made secrets/{name}" for name in contents(tmp_path))
+    assert sorted(said) == sorted(["made prices.yml", *(f"made secrets/{name}" for name in contents(tmp_path))])
 
 
 def test_nothing_it_prints_is_a_secret(tmp_path: Path) -> None:
@@ -94,6 +97,8 @@ def test_nothing_it_prints_is_a_secret(tmp_path: Path) -> None:
         "REDIS_HOST=her.example.org\nREDIS_PASSWORD=redis-canary\nSMTP_PASSWORD=smtp-canary\nSMS_URLS=sms-canary\n"
         "POSTGRES_HOST=her.example.org\nPOSTGRES_PASSWORD=postgres-canary\n"
         "POSTGRES_TEXT_PASSWORD=text-canary\n"
+        "SIGMASIGHT_CORE_PASSWORD=core-canary\nSIGMASIGHT_AI_PASSWORD=ai-canary\n"
+        "SIGMASIGHT_CORE_TEXT_PASSWORD=core-text-canary\nSIGMASIGHT_AI_TEXT_PASSWORD=ai-text-canary\n"
     )
     run = prepare(tmp_path)
     for name, secret in contents(tmp_path).items():
@@ -163,6 +168,7 @@ def test_hers_own_variables_make_the_first_configuration(tmp_path: Path, passwor
 def usable(folder: Path, config: str) -> Settings:
     """The exporter's own reading of a configuration, with the secrets of `folder` where a container has them."""
     file = folder / "read.yml"
+    config = config.replace("/etc/observatory/prices.yml", str(folder / "prices.yml"))
     file.write_text(config.replace("/run/secrets", str(folder / "secrets")))
     return load_settings(SYSTEMS, file=file, environment={})
 
@@ -241,6 +247,33 @@ def test_a_configuration_that_is_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / "observatory.yml").read_text() == "mine\n"
     # Whoever changes .env and sees no effect learns why.
     assert "REDIS_HOST=her.example.org" in run.stderr
+
+
+def test_the_first_price_table_is_the_examples_and_the_operators_from_then_on(tmp_path: Path) -> None:
+    prepare(tmp_path, REDIS_HOST="her.example.org")
+    prices = tmp_path / "prices.yml"
+    assert prices.read_text() == text("prices.example.yml")
+    assert stat.S_IMODE(prices.stat().st_mode) == 0o644
+    prices.write_text("mine\n")
+    assert prepare(tmp_path, REDIS_HOST="her.example.org").stdout == ""
+    assert prices.read_text() == "mine\n"
+
+
+def test_the_demos_sigmasight_has_its_prices_and_two_accounts_for_each_database(tmp_path: Path) -> None:
+    (tmp_path / "prices.yml").write_text(text("docker/demo.prices.yml"))
+    prepare(tmp_path, "--invent", REDIS_HOST="redis")
+    one = usable(tmp_path, text("docker/demo.observatory.yml")).systems["sigmasight"][0]
+    command = services()["sigmasight"]["command"]
+    flags = dict(flag.removeprefix("--").split("=") for flag in command if "=" in flag)
+    for model in {flag.partition("=")[2] for flag in command if flag.startswith("--model=")}:
+        assert not isinstance(one.prices().price(model, datetime.now(tz=UTC)), str), "it has a price"
+    for half, database in (("core", one.core), ("ai", one.ai)):
+        assert (flags[f"{half}.host"], flags[f"{half}.dbname"]) == (database.host, database.dbname)
+        for role, account in (("observer", database), ("reader", database.text)):
+            assert flags[f"{half}.{role}"] == account.user
+            assert Path(flags[f"{half}.{role}-password-file"]).name == account.password_file.name
+    assert flags["log.file"] == str(one.log.path)
+    assert one.backend.url == f"http://sigmasight:{flags['backend.port']}"
 
 
 def test_with_nothing_to_watch_it_says_what_to_do_and_makes_nothing(tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def machine(tmp_path: Path) -> Machine:
     shutil.copytree(ROOT / "docker", made.project / "docker")
     for part in ("grafana", "prometheus"):
         (made.project / part).mkdir()
-    shutil.copy(ROOT / "observatory.example.yml", made.project)
+    for example in ("observatory.example.yml", "prices.example.yml"):
+        shutil.copy(ROOT / example, made.project)
     (made.project / ".env").write_text("REDIS_HOST=her.example.org\nREDIS_PASSWORD=canary\n")
     made.services(UP)
     return made

@@ -45,12 +45,12 @@ class Admin:
         operator = Authorization(secrets.token_hex(8), token, "operator", None)
         self.authorizations: dict[str, Authorization] = {operator.id: operator}
 
-    def create_bucket(self, name: str, retention_seconds: int) -> Bucket:
+    def create_bucket(self, name: str, retention_seconds: int, description: str = "") -> Bucket:
         if name in self.buckets:
             raise ApiError(422, "conflict", f"bucket with name {name} already exists")
         if retention_seconds and retention_seconds < 3600:
             raise ApiError(500, "internal error", "retention policy duration must be at least 1h0m0s")
-        self.buckets[name] = Bucket(secrets.token_hex(8), name, retention_seconds)
+        self.buckets[name] = Bucket(secrets.token_hex(8), name, retention_seconds, description)
         return self.buckets[name]
 
     def by_id(self, bucket_id: str) -> Bucket:
@@ -111,7 +111,9 @@ class Api:
         if who.permissions is not None:
             raise ApiError(401, "unauthorized", "unauthorized access")
         if (method, collection) == ("POST", "buckets"):
-            return 201, self._show(self._admin.create_bucket(sent["name"], _retention(sent)))
+            return 201, self._show(
+                self._admin.create_bucket(sent["name"], _retention(sent), sent.get("description", ""))
+            )
         if (method, collection) == ("PATCH", "buckets"):
             return 200, self._change_bucket(self._admin.by_id(item), sent)
         if (method, collection) == ("GET", "authorizations"):
@@ -151,6 +153,7 @@ class Api:
                     "shard-group duration must also be updated to be smaller than new retention duration",
                 )
             bucket.retention_seconds = every
+        bucket.description = sent.get("description", bucket.description)
         return self._show(bucket)
 
     def _show(self, bucket: Bucket) -> dict[str, Any]:
@@ -160,6 +163,8 @@ class Api:
             "orgID": self._admin.org_id,
             "type": "user",
             "name": bucket.name,
+            # Left out where there is none.
+            **({"description": bucket.description} if bucket.description else {}),
             "retentionRules": rules if bucket.retention_seconds else [],
         }
 

@@ -24,6 +24,7 @@ class Bucket:
     id: str
     name: str
     retention_seconds: int
+    description: str = ""
     points: Stored = field(default_factory=dict)
     _types: dict[tuple[str, str], type] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

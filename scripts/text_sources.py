@@ -1,4 +1,4 @@
-"""Grafana's data sources for texts that stay in the watched system's database: one for each deployment that wants it.
+"""Grafana's data sources for texts that stay in the watched system's database: one for each database that wants it.
 
     postgres:
       host: 192.0.2.20
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,29 +24,55 @@ SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
 LONGEST_UID = 40
 """Grafana's own limit."""
 CONNECTIONS = 3
-"""Of the five that the account may have: two Grafanas of one operator need not fight."""
+"""Of the five or eight that the account may have: two Grafanas of one operator need not fight."""
 _PLAIN = re.compile(r"[^\x00-\x1f$]+")
 """Grafana replaces `$…` in these files."""
+_WANTED = re.compile(r"/\^(.+): \$\{deployment:regex\}\$/")
+"""How a page's variable says which data sources it takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class MemorySource:
-    """One deployment's data source. reader: its settings, None where nobody is to read its texts."""
+class Kind:
+    """Texts of one kind. sections: where a deployment says which database they are in; the first one given counts.
+
+    text: what the account for them is called there. dbname: the database's name where a deployment gives none.
+    """
 
     system: str
+    name: str
+    word: str
+    sections: tuple[str, ...]
+    text: str
+    dbname: str = ""
+
+
+KINDS = (
+    Kind("her", "HER memories", "memories", ("postgres",), "memory_text", "her_memory"),
+    Kind("sigmasight", "SigmaSight core texts", "core-texts", ("core",), "text"),
+    # With one database for both, its account reads the words of both.
+    Kind("sigmasight", "SigmaSight ai texts", "ai-texts", ("ai", "core"), "text"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """One deployment's data source. reader: its settings, None where nobody is to read its texts."""
+
+    kind: Kind
     deployment: str
-    postgres: Mapping[str, Any]
+    section: str
+    database: Mapping[str, Any]
     reader: Mapping[str, Any] | None
 
     @property
     def name(self) -> str:
         """What it is called in Grafana, and what the pages look for."""
-        return f"{self.system.upper()} memories: {self.deployment}"
+        return f"{self.kind.name}: {self.deployment}"
 
     @property
     def uid(self) -> str:
         """Stable, and short enough for a deployment of any name."""
-        whole = f"{self.system}-memories-{self.deployment}"
+        whole = f"{self.kind.system}-{self.kind.word}-{self.deployment}"
         if len(whole) <= LONGEST_UID:
             return whole
         digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
@@ -57,7 +83,7 @@ class MemorySource:
         if self.reader is None:
             message = f"{self.name}: nobody is to read it"
             raise ContradictionError(message)
-        host = self._word(self.postgres, "host")
+        host = self._word(self.database, "host")
         mode = str(self.reader.get("sslmode", "require"))
         if mode not in SSL_MODES:
             message = f"{self._where}: sslmode is one of {', '.join(SSL_MODES)}, not {mode!r}"
@@ -70,11 +96,11 @@ class MemorySource:
             "uid": self.uid,
             "type": "postgres",
             "access": "proxy",
-            "url": f"{f'[{host}]' if ':' in host else host}:{self.postgres.get('port', 5432)}",
+            "url": f"{f'[{host}]' if ':' in host else host}:{self.database.get('port', 5432)}",
             "user": self._word(self.reader, "user"),
             "editable": False,
             "jsonData": {
-                "database": self._word({"dbname": "her_memory", **self.postgres}, "dbname"),
+                "database": self._word({"dbname": self.kind.dbname, **self.database}, "dbname"),
                 "sslmode": mode,
                 **authority,
                 "maxOpenConns": CONNECTIONS,
@@ -90,7 +116,7 @@ class MemorySource:
 
     @property
     def _where(self) -> str:
-        return f"{self.system}, deployment {self.deployment}, postgres.memory_text"
+        return f"{self.kind.system}, deployment {self.deployment}, {self.section}.{self.kind.text}"
 
     def _word(self, section: Mapping[str, Any], key: str) -> str:
         value = section.get(key)
@@ -100,20 +126,29 @@ class MemorySource:
         return value
 
 
-def memory_sources(systems: Mapping[str, Any]) -> tuple[MemorySource, ...]:
-    """Every deployment that says something of its PostgreSQL. systems: as in observatory.yml."""
-    found = []
-    for system, deployments in sorted(systems.items()):
-        for one in deployments if isinstance(deployments, list) else [deployments]:
-            postgres = one.get("postgres") if isinstance(one, dict) else None
-            if isinstance(postgres, dict):
-                reader = postgres.get("memory_text")
-                name = str(one.get("deployment", "default"))
-                found.append(MemorySource(system, name, postgres, reader if isinstance(reader, dict) else None))
-    return tuple(found)
+def text_sources(systems: Mapping[str, Any]) -> tuple[TextSource, ...]:
+    """Every database that a deployment names and that holds texts. systems: as in observatory.yml."""
+    return tuple(
+        source
+        for kind in KINDS
+        for deployments in [systems.get(kind.system)]
+        for one in (deployments if isinstance(deployments, list) else [deployments])
+        if isinstance(one, dict)
+        for source in _of(kind, one)
+    )
 
 
-def provisioning(sources: Sequence[MemorySource], *, text: bool) -> bytes:
+def _of(kind: Kind, deployment: Mapping[str, Any]) -> Iterator[TextSource]:
+    for section in kind.sections:
+        database = deployment.get(section)
+        if isinstance(database, dict):
+            reader = database.get(kind.text)
+            name = str(deployment.get("deployment", "default"))
+            yield TextSource(kind, name, section, database, reader if isinstance(reader, dict) else None)
+            return
+
+
+def provisioning(sources: Sequence[TextSource], *, text: bool) -> bytes:
     """The file for one Grafana. text: whether it is to read texts."""
     wanted = [source for source in sources if text and source.reader is not None]
     document = {
@@ -126,7 +161,8 @@ def provisioning(sources: Sequence[MemorySource], *, text: bool) -> bytes:
     return yaml.safe_dump(document, sort_keys=False, width=200).encode()
 
 
-def asks_a_database(page: bytes) -> bool:
-    """Whether a dashboard has a panel that asks such a data source."""
-    panels = json.loads(page).get("panels", ())
-    return any((panel.get("datasource") or {}).get("type") == "postgres" for panel in panels)
+def databases_asked(page: bytes) -> set[str]:
+    """The names of the kinds of data sources that a dashboard chooses its database from; none for most pages."""
+    listed = json.loads(page).get("templating", {}).get("list", ())
+    wanted = (_WANTED.fullmatch(str(one.get("regex", ""))) for one in listed if one.get("type") == "datasource")
+    return {found[1] for found in wanted if found}
