@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from math import isfinite
 from typing import Final, Literal, get_args
@@ -117,6 +118,57 @@ def encode_undated(
     # A character is at most four bytes: only a long line can hold a long key.
     if len(line) > MAX_KEY_BYTES // 4:
         _check_key_length(series, fields)
+    return line
+
+
+FieldKeys = tuple[tuple[str, str, type], ...]
+"""Name, name as it is written, and type of every field that a point may have, sorted."""
+
+
+def field_keys(types: Mapping[str, type]) -> FieldKeys:
+    """Of fields by name. Those whose name no server would take are left out."""
+    keys = []
+    for name, wanted in sorted(types.items()):
+        with suppress(_Dropped):
+            keys.append((name, _field_key(name), wanted))
+    return tuple(keys)
+
+
+def head(measurement: str, tags: Mapping[str, str]) -> str:
+    """What all lines of these tags begin with. Raises Unencodable."""
+    return _series(measurement, *tags.items())
+
+
+def encode_plain(head: str, keys: FieldKeys, fields: Mapping[str, FieldValue]) -> str | None:
+    """What `encode_undated` says of fields with nothing odd about them, in half the time; None where it must be asked.
+
+    Nothing odd: each is among the keys and has its type, numbers are finite and not too large, texts short and ASCII.
+    """
+    written: list[str] = []
+    for name, key, wanted in keys:
+        if name not in fields:
+            continue
+        value = fields[name]
+        if type(value) is not wanted:
+            return None
+        if wanted is int:
+            if not _MIN_INT <= value <= _MAX_INT:  # type: ignore[operator] # its type has just been asked
+                return None
+            written.append(f"{key}{value}i")
+        elif wanted is float:
+            text = repr(value)
+            if text.endswith(".0"):
+                text = text[:-2]
+            elif text[-1] in "fn":  # inf and nan
+                return None
+            written.append(key + text)
+        else:
+            if isinstance(value, str) and len(value) > MAX_KEY_BYTES:
+                return None
+            written.append(key + _value(value))
+    line = f"{head} {','.join(written)}"
+    if not written or len(written) != len(fields) or len(line) > MAX_KEY_BYTES // 4 or not line.isascii():
+        return None
     return line
 
 

@@ -94,6 +94,11 @@ class Measurement:
             raise DeclarationError(msg)
         return tag.name
 
+    @property
+    def types(self) -> Mapping[str, type]:
+        """Field -> its type in Python."""
+        return self._types
+
     def check(self, tags: Iterable[str], fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
         """`check_tags`, then `typed`."""
         self.check_tags(tags)

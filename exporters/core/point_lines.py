@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporters.core.contract import Point
 from exporters.core.errors import DeclarationError
-from exporters.core.line_protocol import MAX_TIME_NS, MIN_TIME_NS, FieldDropReason, Unencodable, encode_undated
+from exporters.core.line_protocol import (
+    MAX_TIME_NS,
+    MIN_TIME_NS,
+    FieldDropReason,
+    FieldKeys,
+    Unencodable,
+    encode_plain,
+    encode_undated,
+    field_keys,
+    head,
+)
 from exporters.core.measurement import FieldValue, Measurement
 from exporters.core.outbox import OutboxLine
 from exporters.core.seldom import Seldom
@@ -22,20 +32,25 @@ log = logging.getLogger(__name__)
 _REMEMBERED = 1024
 """Tag sets kept ready per stream, some 600 bytes each. They repeat: all are closed sets but for a user or a task."""
 
+_WRITTEN = 32
+"""Fields kept ready per tag set."""
+
 
 @dataclass(slots=True)
 class _TagSet:
     """tags: as they are written, `deployment` included. series: measurement and tags, as they identify a point.
+    head: as a line begins with both. keys: of the measurement's fields.
 
-    cut: told the name of a field that is left out, and why. fields, undated: the fields written last, if none of them
-    had to be left out, and the line they made: rows of a table often have the same.
+    cut: told the name of a field that is left out, and why. written: by identity, fields written lately, if none of
+    them had to be left out, and the line they made: rows of a table often have the same, or one of a few.
     """
 
     tags: Mapping[str, str]
     series: str
+    head: str
+    keys: FieldKeys
     cut: Callable[[str, FieldDropReason], None]
-    fields: Mapping[str, FieldValue] | None = None
-    undated: str = ""
+    written: dict[int, tuple[Mapping[str, FieldValue], str]] = field(default_factory=dict)
 
 
 class PointLines:
@@ -74,7 +89,9 @@ class PointLines:
             return None
         try:
             known = self._tag_set(point)
-            undated = known.undated if point.fields is known.fields else _undated(measurement, point.fields, known)
+            # They are held here, so that nothing else can have come to their place.
+            written = known.written.get(id(point.fields))
+            undated = written[1] if written is not None else _undated(measurement, point.fields, known)
             # Whole seconds first: a float of nanoseconds is not exact.
             event_ns = int(point.at.timestamp()) * 1_000_000_000 + point.at.microsecond * 1000
             if measurement.kind == "daily":
@@ -103,11 +120,21 @@ class PointLines:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             bucket = measurement.bucket
-            known = self._known[key] = _TagSet(tags, series, lambda _, why: self._cut(bucket, why))
+            known = self._known[key] = _TagSet(
+                tags,
+                series,
+                head(measurement.name, tags),
+                field_keys(measurement.types),
+                lambda _, why: self._cut(bucket, why),
+            )
         return known
 
 
 def _undated(measurement: Measurement, fields: Mapping[str, FieldValue], known: _TagSet) -> str:
+    plain = encode_plain(known.head, known.keys, fields)
+    if plain is not None:
+        _keep(known, fields, plain)
+        return plain
     whole = True
 
     def cut(name: str, why: FieldDropReason) -> None:
@@ -117,8 +144,15 @@ def _undated(measurement: Measurement, fields: Mapping[str, FieldValue], known: 
 
     undated = encode_undated(measurement.name, known.tags, measurement.typed(fields), cut)
     # Left out once is left out, and counted, each time.
-    known.fields, known.undated = (fields, undated) if whole else (None, "")
+    if whole:
+        _keep(known, fields, undated)
     return undated
+
+
+def _keep(known: _TagSet, fields: Mapping[str, FieldValue], undated: str) -> None:
+    if len(known.written) >= _WRITTEN:
+        known.written.clear()
+    known.written[id(fields)] = (fields, undated)
 
 
 class LineBatch:

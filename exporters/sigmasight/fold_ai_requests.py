@@ -55,6 +55,12 @@ def _labels(model: str, error: str) -> _Labels:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _tool_fields(tool: str) -> dict[str, FieldValue]:
+    """The same object for each call of a tool, so that it is written once."""
+    return {"tool": tool}
+
+
 class FoldAiRequest:
     """The fold of one deployment. prices: None without a price table."""
 
@@ -93,5 +99,5 @@ class FoldAiRequest:
             tags = tags | {"currency": currency}
         effects.points.append(Point(metrics.AI_REQUEST_POINT, event.at, tags, fields))
         for tool in event.tools:
-            effects.points.append(Point(metrics.AI_TOOL_POINT, event.at, labels.tool_tags, {"tool": tool}))
+            effects.points.append(Point(metrics.AI_TOOL_POINT, event.at, labels.tool_tags, _tool_fields(tool)))
         return noted(state, event.model, event.at), effects

@@ -188,7 +188,7 @@ ALERTS: tuple[Alert, ...] = (
         w.OLDEST.age(
             by=w.TABLE,
             where={w.TABLE: ("user_activity_events", "ai_request_metrics", "batch_run_history")},
-            window="15m",
+            window="20m",
         )
         > 32 * 86_400,
         "{{ $labels.table }} keeps rows that should have been deleted ({{ $labels.deployment }}).",

@@ -23,6 +23,10 @@ from exporters.core.line_protocol import (
     FieldDropReason,
     Unencodable,
     encode,
+    encode_plain,
+    encode_undated,
+    field_keys,
+    head,
 )
 from exporters.core.measurement import FieldValue
 from tests.standins.influx_servers import BOTH, Kind, influx_server
@@ -124,6 +128,33 @@ def test_whatever_goes_in_one_valid_line_comes_out(
     read = parse(line)
     assert read.time_ns == time_ns
     assert parse(encode(read.measurement, read.tags, read.fields, time_ns)) == read
+
+
+@given(measurement=TEXT, tags=TAGS, fields=FIELDS, undeclared=st.booleans(), long=st.booleans())
+@example(measurement="m", tags={}, fields={"a": 1, "b": -0.0, "c": 1e16}, undeclared=False, long=False)
+@example(measurement="m", tags={}, fields={"a": "x", "b": "é"}, undeclared=False, long=True)
+def test_the_quick_way_writes_the_same_line_or_none(
+    measurement: str, tags: dict[str, str], fields: dict[str, FieldValue], *, undeclared: bool, long: bool
+) -> None:
+    types = {name: type(value) for name, value in fields.items()}
+    if undeclared:
+        types.popitem()
+    if long:
+        fields = {name: value * 400_000 if isinstance(value, str) else value for name, value in fields.items()}
+    try:
+        begins = head(measurement, tags)
+    except Unencodable:
+        return
+    plain = encode_plain(begins, field_keys(types), fields)
+    odd = undeclared or long or not all(map(_is_plain, fields.values())) or not (begins + "".join(fields)).isascii()
+    assert odd or plain is not None or "" in fields or "time" in fields, "what is plain takes the quick way"
+    assert plain is None or plain == encode_undated(measurement, tags, fields)
+
+
+def _is_plain(value: FieldValue) -> bool:
+    if isinstance(value, str):
+        return value.isascii()
+    return isinstance(value, bool) or -(2**63) <= value < 2**63
 
 
 PLAIN_NAME = st.text(alphabet='ab ,="é😀\x85', min_size=1, max_size=8).filter(lambda name: name != "time")
