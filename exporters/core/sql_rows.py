@@ -4,6 +4,8 @@ A statement names what a page says by placeholders, so that it can be read throu
 
     <from>, <to>     the page's time range, as Grafana puts it there
     <user>           an id that somebody typed into the text variable `$user`; NULL where none stands there
+    <user?>          whether anything at all stands there: an empty box leaves the choice to the page, what is no id
+                     (a name, half an id) finds nobody
 
 An id is a UUID or nothing: whatever else is typed never becomes a part of the statement.
 """
@@ -23,7 +25,7 @@ ColumnType = Literal["time", "moment", "text", "list", "number"]
 RANGE = {"<from>": "$__timeFrom()", "<to>": "$__timeTo()"}
 """The only macros of Grafana's that a statement contains: each becomes a time in quotes."""
 
-_PLACEHOLDER = re.compile(r"<([a-z_]+)>")
+_PLACEHOLDER = re.compile(r"<[a-z_]+\??>")
 _TAKEN = re.compile(r"\$\w+|\$\{|\[\[\w")
 """What Grafana takes for a variable or a macro of its own."""
 # Percent-encoded, a UUID is as it was; blanks around it come with copying.
@@ -31,6 +33,7 @@ _TYPED_ID = (
     "substring(lower('${{{variable}:percentencode}}') from "
     "'^(?:%20)*([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:%20)*$')::uuid"
 )
+_ANYTHING_TYPED = "('${{{variable}:percentencode}}' !~ '^(?:%20)*$')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class TextRows:
 
     system, name, help: as a Measurement has them. sql: the SELECT that gives exactly these columns, whatever the
     table's shape. at_most: how many rows it gives. reads: the tables' own columns that it may touch, if they are there.
-    ids: text variables whose typed id the statement uses, as `<variable>`. database: the variable by which a page
-    chooses whose database is read; one per kind, because a menu hands variables on from page to page.
+    ids: text variables whose typed id the statement uses, as `<variable>` and `<variable?>`. database: the variable by
+    which a page chooses whose database is read; one per kind, because a menu hands variables on from page to page.
     """
 
     system: str
@@ -87,7 +90,10 @@ class TextRows:
     @property
     def asked(self) -> str:
         """The statement as a page asks it."""
-        filled = RANGE | {f"<{name}>": _TYPED_ID.format(variable=name) for name in self.ids}
+        filled = dict(RANGE)
+        for name in self.ids:
+            filled[f"<{name}>"] = _TYPED_ID.format(variable=name)
+            filled[f"<{name}?>"] = _ANYTHING_TYPED.format(variable=name)
         return _PLACEHOLDER.sub(lambda found: filled.get(found[0], found[0]), self.sql)
 
     def column(self, name: str) -> Column:

@@ -19,11 +19,11 @@ _TALK = "id, user_id, mode, created_at"
 # One branch per way to choose, so that each is read by its own index.
 _TALKS = f"""\
   (SELECT {_TALK} FROM public.agent_conversations
-   WHERE <conversation> IS NULL AND <user> IS NULL AND created_at >= <from> AND created_at <= <to>
+   WHERE NOT <conversation?> AND NOT <user?> AND created_at >= <from> AND created_at <= <to>
    ORDER BY created_at DESC LIMIT {NEWEST_CONVERSATIONS})
   UNION ALL
   (SELECT {_TALK} FROM (
-     SELECT {_TALK} FROM public.agent_conversations WHERE <conversation> IS NULL AND user_id = <user> OFFSET 0
+     SELECT {_TALK} FROM public.agent_conversations WHERE NOT <conversation?> AND user_id = <user> OFFSET 0
    ) AS his
    WHERE created_at >= <from> AND created_at <= <to> ORDER BY created_at DESC LIMIT {NEWEST_CONVERSATIONS})
   UNION ALL
@@ -95,25 +95,54 @@ _MESSAGE_READS = (
     *("ai_request_metrics.message_id", "ai_request_metrics.model", "ai_request_metrics.error_type"),
 )
 
+# Each way to choose by its own index. `OFFSET 0` keeps max() from walking back through everybody's messages; ties are
+# broken, so that the same one is chosen each time.
+_CHOSEN = f"""\
+  SELECT CASE
+    WHEN <conversation?> THEN
+      coalesce((SELECT conversation_id FROM public.agent_messages WHERE id = <conversation>), <conversation>)
+    WHEN <user?> THEN (
+      SELECT talk.id FROM (
+        SELECT id FROM (
+          SELECT id, created_at FROM public.agent_conversations WHERE user_id = <user> OFFSET 0
+        ) AS his
+        WHERE created_at <= <to> ORDER BY created_at DESC LIMIT {NEWEST_CONVERSATIONS}
+      ) AS talk
+      CROSS JOIN LATERAL (
+        SELECT max(created_at) AS newest FROM (
+          SELECT created_at FROM public.agent_messages WHERE conversation_id = talk.id OFFSET 0
+        ) AS its
+        WHERE created_at >= <from> AND created_at <= <to>
+      ) AS said
+      WHERE newest IS NOT NULL ORDER BY newest DESC, talk.id LIMIT 1
+    )
+    ELSE (
+      SELECT conversation_id FROM public.agent_messages WHERE created_at >= <from> AND created_at <= <to>
+      ORDER BY created_at DESC, conversation_id LIMIT 1
+    ) END AS id"""  # noqa: S608 - constants of our own
+
 MESSAGE_ROWS = TextRows(
     "sigmasight",
     "sigmasight_message_rows",
-    "What was said in one conversation, chosen by its id or by a message's.",
-    _MESSAGE_COLUMNS,
+    "What was said in one conversation, chosen by its id or by a message's; until then in the one where somebody spoke "
+    "last within the time range.",
+    (*_MESSAGE_COLUMNS, Column("conversation", "text", "Id of the conversation.")),
     f"""\
-SELECT {_MESSAGE}
+WITH chosen AS MATERIALIZED (
+{_CHOSEN}
+)
+SELECT {_MESSAGE},
+  said.conversation_id::text AS "conversation"
 FROM (
   SELECT {_SAID} FROM (
-    SELECT {_SAID} FROM public.agent_messages
-    WHERE conversation_id =
-      coalesce((SELECT conversation_id FROM public.agent_messages WHERE id = <conversation>), <conversation>) OFFSET 0
+    SELECT {_SAID} FROM public.agent_messages WHERE conversation_id = (SELECT id FROM chosen) OFFSET 0
   ) AS all_of_it
   ORDER BY created_at DESC LIMIT {MESSAGES_SHOWN}
 ) AS said
 {_REQUEST}""",  # noqa: S608 - constants of our own
     MESSAGES_SHOWN,
-    _MESSAGE_READS,
-    ids=("conversation",),
+    (*_MESSAGE_READS, "agent_conversations.id", "agent_conversations.user_id", "agent_conversations.created_at"),
+    ids=("user", "conversation"),
 )
 
 FOUND_ROWS = TextRows(

@@ -56,7 +56,7 @@ SELECT created_at AS "time", user_id::text AS "user", scope::text AS "scope",
   END AS "confidence",
   {cut("content")} AS "words"
 FROM (
-  SELECT {_MEMORY} FROM public.ai_memories WHERE <user> IS NULL AND {end_of("ai_memories")}
+  SELECT {_MEMORY} FROM public.ai_memories WHERE NOT <user?> AND {end_of("ai_memories")}
   UNION ALL
   SELECT {_MEMORY} FROM public.ai_memories WHERE user_id = <user>
 ) AS memories

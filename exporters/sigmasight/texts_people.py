@@ -1,7 +1,8 @@
 """Users with how far they have come, and what one of them did, step by step: ids and times, no names, no addresses.
 
-The live sign-up writes no event, and a portfolio made through the JSON route writes none either: both are told by their
-own rows, unless an event of the same minute tells them already.
+Until somebody chooses, the one is who did something last. The live sign-up writes no event, and a portfolio made
+through the JSON route writes none either: both are told by their own rows, unless an event of the same minute tells
+them already.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ NEWEST_USERS = 300
 NEWEST_STEPS = 500
 NEWEST_EVENTS = 2000
 """Of one user's, from which the steps are made."""
+
+NEWEST_WITH_NOBODY = 10_000
+"""Events among which the last one with a user is looked for: errors of sign-up and login have none."""
 
 STATUSES = ("signed up", "began", "portfolio", "chatted")
 LANES = ("account", "portfolio", "chat", "other", "error")
@@ -44,7 +48,7 @@ SELECT who.id::text AS "user", who.created_at AS "time", who.tier::text AS "tier
   greatest(who.created_at, owned.newest, talks.newest, acts.newest) AS "last"
 FROM (
   SELECT id, created_at, tier, is_active FROM public.users
-  WHERE <user> IS NULL OR id = <user> ORDER BY created_at DESC LIMIT {NEWEST_USERS}
+  WHERE NOT <user?> OR id = <user> ORDER BY created_at DESC LIMIT {NEWEST_USERS}
 ) AS who
 CROSS JOIN LATERAL (
   SELECT count(*) AS ever, count(*) FILTER (WHERE deleted_at IS NULL) AS there, max(created_at) AS newest
@@ -70,6 +74,24 @@ CROSS JOIN LATERAL (
     ids=("user",),
 )
 
+# By two indexes on time: the live back end writes few events, and each conversation has a row. The range keeps a row
+# with a stamp of the future from being the last for ever. Ties are broken, so that every panel chooses the same one.
+_CHOSEN = f"""\
+  SELECT CASE WHEN <user?> THEN <user> ELSE (
+    SELECT user_id FROM (
+      (SELECT user_id, created_at FROM (
+         SELECT user_id, created_at FROM public.user_activity_events
+         WHERE created_at >= <from> AND created_at <= <to> ORDER BY created_at DESC LIMIT {NEWEST_WITH_NOBODY}
+       ) AS late
+       WHERE user_id IS NOT NULL ORDER BY created_at DESC, user_id LIMIT 1)
+      UNION ALL
+      (SELECT user_id, created_at FROM public.agent_conversations
+       WHERE created_at >= <from> AND created_at <= <to> ORDER BY created_at DESC, user_id LIMIT 1)
+    ) AS last
+    ORDER BY created_at DESC, user_id LIMIT 1
+  ) END AS id"""  # noqa: S608 - constants of our own
+_HIS = "user_id = (SELECT id FROM chosen)"
+
 # `OFFSET 0` keeps the order out of the choice of the index: for a user with few rows the one on time would be read
 # through to the end.
 _EVENTS = f"""\
@@ -79,14 +101,14 @@ _EVENTS = f"""\
       WHEN event_category IN ('auth', 'onboarding') THEN 'account' ELSE 'other' END AS lane
   FROM (
     SELECT created_at, event_type, event_category, error_code FROM public.user_activity_events
-    WHERE user_id = <user> OFFSET 0
+    WHERE {_HIS} OFFSET 0
   ) AS his
   ORDER BY created_at DESC LIMIT {NEWEST_EVENTS}"""  # noqa: S608 - constants of our own
 
 STEP_ROWS = TextRows(
     "sigmasight",
     "sigmasight_step_rows",
-    "What one user did, step by step, within the time range.",
+    "What one user did, step by step, within the time range: the one chosen, or until then who did something last.",
     (
         Column("time", "time", "When."),
         Column("since", "number", "Seconds since the step before."),
@@ -95,23 +117,26 @@ STEP_ROWS = TextRows(
         Column("error", "text", "Code of the error."),
         Column("source", "text", "The table that tells it."),
         Column("conversation", "text", "Id of the conversation, where it is known."),
+        Column("user", "text", "Whose steps these are."),
     ),
     f"""\
-WITH events AS MATERIALIZED (
+WITH chosen AS MATERIALIZED (
+{_CHOSEN}
+), events AS MATERIALIZED (
 {_EVENTS}
 ), facts AS (
   SELECT created_at AS at, 'signed up' AS step, 'account' AS lane, 'users' AS source, NULL::uuid AS conversation,
     'onboarding.register_complete' AS told
-  FROM public.users WHERE id = <user>
+  FROM public.users WHERE id = (SELECT id FROM chosen)
   UNION ALL
   SELECT created_at, 'portfolio created', 'portfolio', 'portfolios', NULL, 'onboarding.portfolio_complete'
-  FROM public.portfolios WHERE user_id = <user>
+  FROM public.portfolios WHERE {_HIS}
   UNION ALL
   SELECT deleted_at, 'portfolio deleted', 'portfolio', 'portfolios', NULL, NULL
-  FROM public.portfolios WHERE user_id = <user> AND deleted_at IS NOT NULL
+  FROM public.portfolios WHERE {_HIS} AND deleted_at IS NOT NULL
   UNION ALL
   (SELECT created_at, 'conversation began', 'chat', 'agent_conversations', id, 'chat.session_start'
-   FROM (SELECT id, created_at FROM public.agent_conversations WHERE user_id = <user> OFFSET 0) AS his
+   FROM (SELECT id, created_at FROM public.agent_conversations WHERE {_HIS} OFFSET 0) AS his
    ORDER BY created_at DESC LIMIT {NEWEST_STEPS})
 ), steps AS (
   SELECT at, step, error, lane, 'user_activity_events' AS source, NULL::uuid AS conversation FROM events
@@ -125,12 +150,12 @@ WITH events AS MATERIALIZED (
   (SELECT created_at, 'request failed', error_type, 'error', 'ai_request_metrics', conversation_id
    FROM (
      SELECT created_at, error_type, conversation_id FROM public.ai_request_metrics
-     WHERE user_id = <user> AND error_type IS NOT NULL OFFSET 0
+     WHERE {_HIS} AND error_type IS NOT NULL OFFSET 0
    ) AS his
    ORDER BY created_at DESC LIMIT {NEWEST_STEPS})
 )
 SELECT at AS "time", since AS "since", lane AS "lane", step AS "step", error AS "error", source AS "source",
-  conversation::text AS "conversation"
+  conversation::text AS "conversation", (SELECT id FROM chosen)::text AS "user"
 FROM (
   -- Of the same moment, `signed up` comes first.
   SELECT *, extract(epoch FROM at - lag(at) OVER (ORDER BY at, step DESC))::float8 AS since FROM steps

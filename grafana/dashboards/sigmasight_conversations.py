@@ -44,8 +44,11 @@ from grafana.dashboards.sigmasight_words import (
     words_page,
 )
 
-NONE_CHOSEN = "No conversation chosen"
-WHY_NONE = "none is chosen until an id stands in the box Conversation."
+NOTHING_SAID = "Nothing was said in the time range, or what stands in a box is no id of a conversation or a user"
+WHY_NOTHING = (
+    "nobody said anything in the time range, or the user chosen did not; or what stands in the box Conversation, or in "
+    "User, is the id of nothing that is there, or no id: then none is chosen instead."
+)
 MILLISECONDS = Unit("ms", 1)
 
 ROLE: Mapping[float | str, Word] = {"user": Word("user", NEUTRAL), "assistant": Word("assistant", ALTERNATIVE)}
@@ -71,7 +74,8 @@ WHICH = row(
     row_table(
         "Conversations",
         "Which conversations began in the time range, the newest first? Of one user or in one mode if so chosen; or "
-        f"the one whose id, or an id of whose messages, is in the box. At most {NEWEST_CONVERSATIONS}.",
+        f"the one whose id, or an id of whose messages, is in the box; none, if what is there is no id. At most "
+        f"{NEWEST_CONVERSATIONS}.",
         _TALKS.table(limit=NEWEST_CONVERSATIONS),
         [
             column("conversation", "Conversation", unit=TEXT, wide=330, links=(READ_ON,)),
@@ -90,15 +94,18 @@ WHICH = row(
 )
 
 SAID = row(
-    "What was said in the one chosen?",
+    "What was said in one of them?",
     row_table(
         "The conversation",
-        f"What was said in the conversation chosen, from the beginning? At most its last {MESSAGES_SHOWN} messages, "
-        f"the first {LONGEST} characters of each. An answer without an end is being written, or never was. {FULL_TEXT}",
+        "What was said in one conversation, from the beginning? In the one whose id, or an id of whose messages, is in "
+        "the box Conversation; while that is empty, in the one where somebody spoke last within the time range, of the "
+        "user in the box User if an id is there, whatever the mode; the last column says which. At most its last "
+        f"{MESSAGES_SHOWN} messages, the first {LONGEST} characters of each. An answer without an end is being "
+        f"written, or never was. {FULL_TEXT}",
         newest(MESSAGE_ROWS).table(oldest_first=True, before="role", limit=MESSAGES_SHOWN),
-        _message(),
-        may_be_empty=WHY_NONE,
-        nothing=NONE_CHOSEN,
+        [*_message(), column("conversation", "Conversation", unit=TEXT, wide=330, links=(READ_ON,))],
+        may_be_empty=WHY_NOTHING,
+        nothing=NOTHING_SAID,
         height=16,
     ),
 )

@@ -38,9 +38,16 @@ from grafana.dashboards.sigmasight_words import (
     words_page,
 )
 
-NOBODY_CHOSEN = "No user chosen, or no step in the time range"
-WHY_NO_STEP = "nobody is chosen until an id stands in the box User."
-WHY_NOBODY = "nobody has signed up, or nobody matches."
+WHOSE = (
+    "Of the user whose id stands in the box User; while the box is empty, of who did something last within the time "
+    "range, as events and conversations tell"
+)
+NO_STEP = "No step in the time range, or what stands in the box User is no user's id"
+WHY_NO_STEP = (
+    "the user did nothing in the time range, or nobody did; or what stands in the box User is the id of nobody, or no "
+    "id: then nobody is chosen instead."
+)
+WHY_NOBODY = "nobody has signed up, or nobody matches; what stands in the box User and is no id matches nobody."
 
 STATUS: Mapping[float | str, Word] = {
     "signed up": Word("signed up", QUIET),
@@ -101,31 +108,32 @@ WHO = row(
 )
 
 WHAT = row(
-    "What did the user do?",
+    "What did one of them do?",
     moments(
         "Journey",
-        "When did the user chosen do what, and where were the errors?",
+        f"When did one user do what, and where were the errors? {WHOSE}: Steps names the user.",
         _STEPS.moments("lane", LANES, limit=NEWEST_STEPS),
         COLOURS,
         may_be_empty=WHY_NO_STEP,
-        nothing=NOBODY_CHOSEN,
+        nothing=NO_STEP,
     ),
     row_table(
         "Steps",
-        f"What did the user chosen do in the time range, step by step, and how long after the step before? The last "
+        f"What did one user do in the time range, step by step, and how long after the step before? {WHOSE}. The last "
         f"{NEWEST_STEPS}. Events, and what tables tell where no event of the same minute does.",
         _STEPS.table(oldest_first=True, before="step", limit=NEWEST_STEPS),
         [
             at("time", "Time"),
-            column("since", "After the step before", unit=AGE, wide=175),
-            column("lane", "About", words=LANE, wide=110),
-            column("step", "Step", wide=280),
-            column("error", "Error", colour=BAD, wide=230),
-            column("conversation", "Conversation", unit=TEXT, links=(READ_ON,), wide=330),
+            column("user", "User", unit=TEXT, wide=325, links=(JOURNEY, HIS_CONVERSATIONS, HIS_MEMORIES)),
+            column("since", "After", unit=AGE, wide=95),
+            column("lane", "About", words=LANE, wide=95),
+            column("step", "Step", wide=225),
+            column("error", "Error", colour=BAD, wide=170),
+            column("conversation", "Conversation", unit=TEXT, links=(READ_ON,), wide=325),
             column("source", "Told by"),
         ],
         may_be_empty=WHY_NO_STEP,
-        nothing=NOBODY_CHOSEN,
+        nothing=NO_STEP,
         height=16,
     ),
 )

@@ -89,7 +89,7 @@ def test_a_column_nobody_asks_for_is_found() -> None:
 LISTS = rows(
     name="x_lists",
     columns=(*COLUMNS, Column("tags", "list", "Words."), Column("seen", "moment", "When else.")),
-    sql="SELECT 3 WHERE at >= <from> AND at <= <to> AND owner = <user> AND 1 < 2",
+    sql="SELECT 3 WHERE at >= <from> AND at <= <to> AND NOT <user?> OR owner = <user> AND 1 < 2",
     ids=("user",),
 )
 
@@ -99,7 +99,8 @@ def test_a_statement_names_the_range_and_an_id_by_placeholders() -> None:
     assert not ROWS.timed
     assert ROWS.asked == ROWS.sql
     assert LISTS.asked.startswith(
-        "SELECT 3 WHERE at >= $__timeFrom() AND at <= $__timeTo() AND owner = substring(lower('${user:percentencode}')"
+        "SELECT 3 WHERE at >= $__timeFrom() AND at <= $__timeTo() AND NOT ('${user:percentencode}' !~ '^(?:%20)*$')"
+        " OR owner = substring(lower('${user:percentencode}')"
     )
     assert LISTS.asked.endswith("::uuid AND 1 < 2")
 

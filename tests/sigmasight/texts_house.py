@@ -104,6 +104,11 @@ class Readers:
         text = as_grafana(asked.text, when, typed, **chosen)
         return self.connections[half_of(asked)].execute(text.encode()).fetchall()
 
+    def explained(self, asked: Sql, when: Range = EVER, typed: Mapping[str, str] | None = None) -> list[str]:
+        """How it was answered, with the rows that each step of the plan handled."""
+        text = f"EXPLAIN (ANALYZE, TIMING OFF) {as_grafana(asked.text, when, typed)}"
+        return [line for (line,) in self.connections[half_of(asked)].execute(text.encode())]
+
     def filled(self, asked: Sql, typed: Mapping[str, str] | None = None) -> str:
         """The statement as Grafana would send it."""
         return as_grafana(asked.text, EVER, typed)
