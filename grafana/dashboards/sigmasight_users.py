@@ -128,7 +128,7 @@ WHAT = row(
             column("since", "After", unit=AGE, wide=95),
             column("lane", "About", words=LANE, wide=95),
             column("step", "Step", wide=225),
-            column("error", "Error", colour=BAD, wide=170),
+            column("error", "Error", colour=BAD, wide=150),
             column("conversation", "Conversation", unit=TEXT, links=(READ_ON,), wide=325),
             column("source", "Told by"),
         ],
