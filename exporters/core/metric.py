@@ -173,16 +173,17 @@ class Metric:
         outer = "min" if function == "min_over_time" else "max"
         return self._grouped(outer, inner, self._names(by))
 
-    def age(self, by: By = (), where: Where | None = None, window: str = "") -> Expr:
-        """Seconds since the time a timestamp gauge holds (the newest of the group).
+    def age(self, by: By = (), where: Where | None = None, window: str = "", *, oldest: bool = False) -> Expr:
+        """Seconds since the time a timestamp gauge holds, of a group's newest or oldest.
 
         window: look this far back for the last known time, so that an exporter gone blind does not look like a cure.
         """
         if not self.name.endswith("_timestamp_seconds"):
             msg = f"{self.name}: only a *_timestamp_seconds gauge has an age"
             raise DeclarationError(msg)
-        newest = self.over_time("last_over_time", window, by, where) if window else self.max(by, where)
-        return time() - newest
+        if window:
+            return time() - self.over_time("last_over_time", window, by, where)
+        return time() - (self.min(by, where) if oldest else self.max(by, where))
 
     # How selectors are made.
 

@@ -130,14 +130,20 @@ def begin(pen: Pen, conversation: uuid.UUID) -> uuid.UUID:
         "tool_calls": Jsonb([]),
         "created_at": at,
     }
-    text = pen.canaries.text("agent_messages.content", pen.rng.choice(names.QUESTIONS))
+    answer = pen.new_id()
+    text = pen.canaries.text("agent_messages.content", talk_about(answer)[0])
     pen.insert("agent_messages", {**whole, "role": "user", "content": text})
-    return pen.insert("agent_messages", {**whole, "role": "assistant", "content": ""})
+    return pen.insert("agent_messages", {"id": answer, **whole, "role": "assistant", "content": ""})
+
+
+def talk_about(answer: uuid.UUID) -> tuple[str, str]:
+    """What was asked and what is answered: an answer fits its question, whoever writes it when."""
+    return names.TALK[answer.int % len(names.TALK)]
 
 
 def end(pen: Pen, conversation: uuid.UUID, answer: uuid.UUID, *, first_token_ms: int | None, latency_ms: int) -> None:
     """The answer's only update. Its tool calls become JSON null; token columns stay NULL."""
-    text = pen.canaries.text("agent_messages.content", pen.rng.choice(names.ANSWERS))
+    text = pen.canaries.text("agent_messages.content", talk_about(answer)[1])
     pen.update(
         "agent_messages",
         answer,

@@ -140,7 +140,7 @@ class Company:
         kind = rng.randrange(10)
         if kind < 3:
             return user_run(self.pen, self.people)
-        if kind < 4:
+        if kind < 4 and not self.habits.calm:
             return twins(self.pen)
         breakages = CALM_BREAKAGES if self.habits.calm else BREAKAGES
         breakage = breakages[next(self._breakages) % len(breakages)]

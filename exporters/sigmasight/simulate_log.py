@@ -19,7 +19,7 @@ ORDINARY: Final[tuple[tuple[Level, str, str], ...]] = (
     ("INFO", "app.api.v1.chat", "stream finished for conversation {id}"),
     ("INFO", "app.batch.batch_orchestrator", "phase 1.5 finished in 12.4 s"),
     ("DEBUG", "app.services.market_data", "cache hit for ACME"),
-    ("WARNING", "app.services.market_data", "no price for ACME on 2026-01-13, tried again"),
+    ("WARNING", "app.services.market_data", "no price for ACME, tried again"),
     ("ERROR", "app.services.ai_metrics", "failed to record AI metrics for {email}: connection is closed"),
     ("CRITICAL", "app.main", "database pool exhausted"),
 )

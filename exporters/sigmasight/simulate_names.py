@@ -76,17 +76,28 @@ RETENTION_DAYS: Final = 30
 SESSION_RETENTION_DAYS: Final = 7
 SESSION_HOURS: Final = 8
 
-QUESTIONS: Final = (
-    "How concentrated is my portfolio?",
-    "What would a rise of rates by one percent do to it?",
-    "Which positions moved together last month?",
-    "Show my exposure by sector",
-    "Is there news about my largest position?",
+TALK: Final = (
+    ("How concentrated is my portfolio?", "Three positions make up 54 % of the value; the largest of them alone 23 %."),
+    ("What would a rise of rates by one percent do to it?", "The stress test shows a loss of four percent."),
+    ("Which positions moved together last month?", "The correlation matrix has two clusters: chips, and utilities."),
+    ("Show my exposure by sector", "Technology weighs the most with 38 %, utilities the least with 3 %."),
+    ("Is there news about my largest position?", "Nothing was reported in the last two days."),
+    ("How did I do against the index this year?", "You are 1.8 points behind it, most of that since August."),
+    ("Which of my funds is the most expensive?", "The emerging markets fund, with 0.92 % a year."),
+    ("What happens if the dollar falls by ten percent?", "About six percent less, as 61 % of it is in dollars."),
 )
-ANSWERS: Final = (
-    "Three positions make up more than half of the value.",
-    "The stress test shows a loss of four percent.",
-    "The correlation matrix has two clusters.",
-    "Technology weighs the most, utilities the least.",
-    "Nothing was reported in the last two days.",
+"""What people ask, and what they are told."""
+MEMORIES: Final = (
+    "Prefers short answers with numbers.",
+    "Wants losses in percent, not in dollars.",
+    "Asks about rates before every meeting of the central bank.",
+    "Holds the chip maker for the long run and does not want to hear that it is volatile.",
+    "Compares everything with the index.",
 )
+NOTES: Final = {
+    "correction": ("The number is of last week.", "Say of which day the prices are."),
+    "improvement": ("Four paragraphs for a question of one line.", "Say it in one sentence."),
+    "flag": ("Reads like advice to buy.", "Say what speaks for and against it, and that this is no advice."),
+    "approved": ("Names the source and the day of its prices.", None),
+}
+"""Type of an annotation -> what is noted, and suggested."""

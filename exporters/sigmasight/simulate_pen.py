@@ -98,8 +98,8 @@ class Pen:
         return self.ai if table in AI_TABLES else self.core
 
     def insert(self, table: str, row: Row) -> uuid.UUID:
-        """One row, as the application sends it, id first; committed. Returns the id."""
-        return self._insert(table, {"id": self.new_id(), **row})
+        """One row, as the application sends it, id first, a new one unless it has one; committed. Returns the id."""
+        return self._insert(table, row if "id" in row else {"id": self.new_id(), **row})
 
     def insert_stamped(self, table: str, row: Row) -> uuid.UUID:
         """One row of the AI database, whose times are the database's own."""

@@ -63,7 +63,7 @@ def remember(pen: Pen, person: Person) -> uuid.UUID:
     scope = rng.choice(names.MEMORY_SCOPES)
     tags: dict[str, object] = {"source": rng.choice(names.MEMORY_SOURCES), "confidence": round(rng.random(), 2)}
     tags["category"] = pen.canaries.text("ai_memories.tags", "preference")
-    text = pen.canaries.text("ai_memories.content", "Prefers short answers with numbers.", 500)
+    text = pen.canaries.text("ai_memories.content", rng.choice(names.MEMORIES), 500)
     row = {"user_id": None if scope == "global" else person.key, "scope": scope, "content": text, "tags": Jsonb(tags)}
     key = pen.insert_stamped("ai_memories", row)
     if scope != "global":
@@ -85,22 +85,23 @@ def seed_documents(pen: Pen) -> int:
     if found and found[0] >= EXPECTED_DOCUMENTS:
         return 0
     for number in range(EXPECTED_DOCUMENTS):
-        _document(pen, "global", f"Topic {number + 1}", embedded=True)
+        _document(pen, "global", f"Topic {number + 1}", names.TALK[number % len(names.TALK)][1], embedded=True)
     return EXPECTED_DOCUMENTS
 
 
 def learn_document(pen: Pen) -> uuid.UUID:
     """A rated answer becomes knowledge: the title quotes the user's question."""
-    return _document(pen, names.LEARNED_SCOPE, pen.rng.choice(names.QUESTIONS), embedded=pen.rng.random() < 0.8)
+    question, answer = pen.rng.choice(names.TALK)
+    return _document(pen, names.LEARNED_SCOPE, question, answer, embedded=pen.rng.random() < 0.8)
 
 
-def _document(pen: Pen, scope: str, title: str, *, embedded: bool) -> uuid.UUID:
+def _document(pen: Pen, scope: str, title: str, text: str, *, embedded: bool) -> uuid.UUID:
     return pen.insert_stamped(
         "ai_kb_documents",
         {
             "scope": scope,
             "title": pen.canaries.text("ai_kb_documents.title", title, 500),
-            "content": pen.canaries.text("ai_kb_documents.content", pen.rng.choice(names.ANSWERS)),
+            "content": pen.canaries.text("ai_kb_documents.content", text),
             "metadata": Jsonb({"origin": pen.canaries.text("ai_kb_documents.metadata", "invented")}),
             "embedding": "[0.1,0.2]" if embedded else None,
         },
@@ -112,18 +113,18 @@ def annotate(pen: Pen, people: People, message: uuid.UUID) -> uuid.UUID:
     rng = pen.rng
     words = pen.canaries.text
     tags = rng.sample(names.TAGS, rng.randrange(3))
-    suggested = (
-        words("ai_admin_annotations.suggested_response", "Say it in one sentence.") if rng.random() < 0.4 else None
-    )
+    kind = rng.choice(names.ANNOTATION_TYPES)
+    note, better = names.NOTES[kind]
+    suggested = words("ai_admin_annotations.suggested_response", better) if better and rng.random() < 0.6 else None
     return pen.insert_stamped(
         "ai_admin_annotations",
         {
             "message_id": message,
             "admin_user_id": rng.choice(people.admins),
-            "annotation_type": rng.choice(names.ANNOTATION_TYPES),
-            "content": words("ai_admin_annotations.content", "The number is of last week."),
+            "annotation_type": kind,
+            "content": words("ai_admin_annotations.content", note),
             "suggested_response": suggested,
-            "severity": rng.choice(names.SEVERITIES),
+            "severity": rng.choice(names.SEVERITIES) if better else None,
             "tags": Jsonb(tags),
             "status": "pending",
         },

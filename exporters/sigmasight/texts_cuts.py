@@ -5,7 +5,7 @@ from __future__ import annotations
 LONGEST = 2000
 """Characters of a text that are shown and searched."""
 
-LARGEST_READ = 16 * 1024 * 1024
+LARGEST_READ = 4 * 1024 * 1024
 """Bytes of a table without an index on time that are read, from its end."""
 
 

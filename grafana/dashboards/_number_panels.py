@@ -88,7 +88,7 @@ def bar_gauge(
             "min": 0,
             **({"max": 1} if unit.grafana == RATIO.grafana else {}),
             # A single bar would go without its name.
-            **({"displayName": _display_name(queries[0])} if len(queries) == 1 and queries[0].labels else {}),
+            **({"displayName": display_name(queries[0])} if len(queries) == 1 and queries[0].labels else {}),
         },
         overrides=tuple(painted(name, hue) for name, hue in (colours or {}).items()),
         options={
@@ -149,7 +149,8 @@ def gauge(
     )
 
 
-def _display_name(query: Query) -> str:
+def display_name(query: Query) -> str:
+    """What a series is called: the values of the labels that tell it apart."""
     return " · ".join(f"${{__field.labels.{label.name}}}" for label in query.labels)
 
 

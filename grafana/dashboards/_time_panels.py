@@ -20,7 +20,7 @@ from grafana.dashboards._look import (
     mappings,
     only,
 )
-from grafana.dashboards._number_panels import painted
+from grafana.dashboards._number_panels import display_name, painted
 from grafana.dashboards._panel import Json, Panel
 from grafana.dashboards._query import PROMETHEUS, Asked, Query, as_query, line
 
@@ -79,6 +79,9 @@ def timeseries(
         # Decimals are for single numbers: on an axis they make 0, 0, 1, 1 of 0, 0.5, 1, 1.5.
         "unit": "short" if counts else unit.grafana,
     }
+    if len(queries) == 1 and queries[0].source.type == "influxdb" and len(queries[0].labels) > 1:
+        # By itself Grafana calls a series of Flux after its only tag, or after the JSON of several.
+        defaults["displayName"] = display_name(queries[0])
     if highest is not None:
         defaults["max"] = highest
     elif counts:

@@ -103,7 +103,7 @@ NOW = row(
     stat(
         "Oldest in progress",
         "How long has the oldest request that has not ended been under way? After ten silent minutes it is given up.",
-        m.OLDEST_IN_PROGRESS.age(),
+        m.OLDEST_IN_PROGRESS.age(oldest=True),
         unit=AGE,
         nothing="none",
         may_be_empty="between two requests there is none.",

@@ -109,9 +109,8 @@ FAILING = row(
     timeseries(
         "Failed requests in the last hour",
         "How many requests failed in the hour before each moment, and how?",
-        line(m.AI_REQUESTS.increase("1h", by=llm.ERROR_TYPE, where=FAILED), llm.ERROR_TYPE),
+        line(m.AI_REQUESTS.increase("1h", by=llm.ERROR_TYPE, where=FAILED) > 0, llm.ERROR_TYPE),
         style="stacked",
-        may_be_zero=NO_ERROR,
         may_be_empty=NO_ERROR,
         nothing="Nothing failed",
         width=8,

@@ -31,6 +31,7 @@ from grafana.dashboards.sigmasight_words import (
     FULL_TEXT,
     ITS_CONVERSATION,
     NOT_FOUND,
+    at,
     words_page,
 )
 
@@ -120,8 +121,8 @@ NOTES = row(
         f"{LONGEST} characters of each text. {FULL_TEXT}",
         _NOTES.table(["time", "changed", "status", "severity", "kind", "tags", "words", "suggested", "message"]),
         _note(
-            column("time", "Time", wide=175),
-            column("changed", "Last edited", wide=175),
+            at("time", "Time"),
+            at("changed", "Last edited"),
             column("status", "Status", words=STATUS, wide=100),
         ),
         may_be_empty=WHY_NOTHING,
@@ -167,7 +168,7 @@ FEEDBACK = row(
         f"rating of an answer replaces the first and keeps its time. At most 200. {FULL_TEXT}",
         _RATINGS.table(),
         [
-            column("time", "First rated", wide=175),
+            at("time", "First rated"),
             column("rating", "Rating", words=RATING, wide=90),
             column("written", "Written", wide=100),
             column("remark", "Comment", wrap=True),

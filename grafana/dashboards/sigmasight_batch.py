@@ -31,8 +31,8 @@ NOW = row(
     "Does it run?",
     stat(
         "Last success",
-        "How long ago did a run of each kind complete?",
-        line(b.LAST_END.age(by=b.TRIGGER, where={b.STATUS: "completed"}), b.TRIGGER),
+        "How long ago did each of the nightly runs complete? Other kinds are below.",
+        *(line(b.LAST_END.age(where={b.TRIGGER: kind, b.STATUS: "completed"}), kind) for kind in b.NIGHTLY),
         unit=AGE,
         may_be_empty="no run was seen.",
         width=8,
@@ -59,7 +59,7 @@ NOW = row(
     stat(
         "Oldest that runs",
         "How long ago did the oldest run begin that has not ended?",
-        line(b.OLDEST_RUNNING.age(by=b.STATE), b.STATE),
+        line(b.OLDEST_RUNNING.age(by=b.STATE, oldest=True), b.STATE),
         unit=AGE,
         may_be_empty="nothing runs.",
         nothing="nothing runs",
@@ -104,10 +104,11 @@ TREND = row(
     timeseries(
         "Runs in the last day",
         "How did the runs of the day before each moment end?",
-        line(b.RUNS.increase("24h", by=b.STATUS), b.STATUS),
+        # A state nobody is in would be a line on top of the others, in its own colour.
+        line(b.RUNS.increase("24h", by=b.STATUS) > 0, b.STATUS),
         colours={"completed": "green", "partial": "orange"},
         style="stacked",
-        may_be_zero=NO_RUN,
+        may_be_empty=NO_RUN,
         width=8,
     ),
     timeseries(

@@ -40,6 +40,7 @@ from grafana.dashboards.sigmasight_words import (
     NOT_FOUND,
     READ_ON,
     WHY_EMPTY,
+    at,
     words_page,
 )
 
@@ -55,7 +56,7 @@ _FOUND = newest(FOUND_ROWS).chosen(mode="mode").contains("search", "words")
 
 def _message() -> list[Column]:
     return [
-        column("time", "Time", wide=175),
+        at("time", "Time"),
         column("role", "Who", words=ROLE, wide=100),
         column("words", "Words", wrap=True),
         column("error", "Error", colour=BAD, wide=170),
@@ -76,8 +77,8 @@ WHICH = row(
             column("conversation", "Conversation", unit=TEXT, wide=330, links=(READ_ON,)),
             column("user", "User", unit=TEXT, wide=330, links=(JOURNEY, HIS_MEMORIES)),
             column("mode", "Mode", wide=90),
-            column("time", "Began", wide=175),
-            column("last", "Last message", wide=175),
+            at("time", "Began"),
+            at("last", "Last message"),
             column("messages", "Messages", unit=COUNT, wide=105),
             column("failed", "Failed", unit=COUNT, limits=Limits(bad_above=0), wide=90),
             column("unfinished", "Unfinished", unit=COUNT, limits=Limits(warn_above=0)),

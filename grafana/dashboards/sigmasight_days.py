@@ -7,7 +7,7 @@ from exporters.core.flux import events
 from exporters.core.measurement import Measurement
 from exporters.sigmasight import days_metrics as d
 from exporters.sigmasight import labels as lb
-from grafana.dashboards.panels import COUNT, NUMBER, SECONDS, Query, line, row, timeseries
+from grafana.dashboards.panels import COUNT, NUMBER, QUIET, SECONDS, Query, line, row, timeseries
 from grafana.dashboards.sigmasight_pages import DAYS, NO_ERROR, NO_TOKENS, page
 
 NO_DAY = "no day is over since SigmaSight is watched."
@@ -153,7 +153,7 @@ NIGHTS = row(
         by_day(d.DAY_RUNS, "completed", "completed"),
         by_day(d.DAY_RUNS, "partial", "partial"),
         by_day(d.DAY_RUNS, "failed", "failed"),
-        colours={"completed": "green", "partial": "orange", "failed": "red"},
+        colours={"all": QUIET, "completed": "green", "partial": "orange", "failed": "red"},
         may_be_empty=NO_DAY,
         may_be_zero=NO_RUN,
         width=8,

@@ -45,7 +45,7 @@ RETENTION = row(
             number("Rows", w.TABLE_ROWS.max(by=w.TABLE)),
             number("Counted", w.TABLE_COUNTED.max(by=w.TABLE), words=YES_NO),
             number("Last 24 h", w.TABLE_RECENT.max(by=w.TABLE)),
-            number("Oldest", w.OLDEST.age(by=w.TABLE), AGE),
+            number("Oldest", w.OLDEST.age(by=w.TABLE, oldest=True), AGE),
             number("Overdue", w.OVERDUE.max(by=w.TABLE), COUNT, limits=Limits(warn_above=0)),
         ],
         sort_by="Rows",

@@ -22,6 +22,7 @@ from grafana.dashboards.sigmasight_words import (
     ITS_USER,
     KNOWLEDGE,
     NOT_FOUND,
+    at,
     words_page,
 )
 
@@ -57,8 +58,8 @@ KNOWN = row(
         f"characters of each. The title of a learned one quotes a user's question. {FULL_TEXT}",
         _DOCUMENTS.table(),
         [
-            column("time", "Added", wide=175),
-            column("changed", "Changed", wide=175),
+            at("time", "Added"),
+            at("changed", "Changed"),
             column("scope", "Scope", wide=190),
             column("title", "Title", wrap=True, wide=260),
             column("words", "Text", wrap=True),
@@ -98,7 +99,7 @@ REMEMBERED = row(
         f"is one? At most 200. {FULL_TEXT}",
         _MEMORIES.table(),
         [
-            column("time", "Time", wide=175),
+            at("time", "Time"),
             column("scope", "About", wide=95),
             column("user", "User", unit=TEXT, wide=330, links=(ITS_USER,)),
             column("category", "Category", wide=150),

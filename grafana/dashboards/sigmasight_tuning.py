@@ -144,7 +144,7 @@ ANNOTATIONS = row(
     stat(
         "Oldest waiting",
         "How long ago was the oldest annotation made that nobody reviewed?",
-        t.OLDEST_PENDING.age(),
+        t.OLDEST_PENDING.age(oldest=True),
         unit=AGE,
         nothing="nothing waits",
         may_be_empty="nothing waits.",

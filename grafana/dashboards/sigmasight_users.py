@@ -34,6 +34,7 @@ from grafana.dashboards.sigmasight_words import (
     NOT_FOUND,
     READ_ON,
     USERS,
+    at,
     words_page,
 )
 
@@ -79,12 +80,13 @@ WHO = row(
         "Users",
         "Who signed up, the last first, whatever the time range, and how far did each come? The status is the furthest "
         "step ever reached: the live sign-up writes no event, so that it follows from portfolios and conversations as "
-        "well. Errors of sign-up and login belong to nobody.",
+        "well. Errors are those of events, without sign-up and login, which belong to nobody; a journey shows failed "
+        "requests, too.",
         _USERS.table(limit=NEWEST_USERS),
         [
             column("user", "User", unit=TEXT, wide=330, links=(JOURNEY, HIS_CONVERSATIONS, HIS_MEMORIES)),
-            column("time", "Signed up", wide=175),
-            column("last", "Last seen", wide=175),
+            at("time", "Signed up"),
+            at("last", "Last seen"),
             column("status", "Status", words=STATUS, wide=150),
             column("portfolios", "Portfolios", unit=COUNT, wide=105),
             column("conversations", "Conversations", unit=COUNT, wide=135),
@@ -114,7 +116,7 @@ WHAT = row(
         f"{NEWEST_STEPS}. Events, and what tables tell where no event of the same minute does.",
         _STEPS.table(oldest_first=True, before="step", limit=NEWEST_STEPS),
         [
-            column("time", "Time", wide=175),
+            at("time", "Time"),
             column("since", "After the step before", unit=AGE, wide=175),
             column("lane", "About", words=LANE, wide=110),
             column("step", "Step", wide=280),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exporters.sigmasight.texts_cuts import AI_DATABASE
-from grafana.dashboards.panels import Board, Row, Variable, databases, go
+from grafana.dashboards.panels import MOMENT, Board, Column, Row, Variable, column, databases, go
 from grafana.dashboards.sigmasight_pages import page
 
 USERS = "sigmasight-users"
@@ -28,6 +28,11 @@ READ_ON = go("What was said", CONVERSATIONS, keep=("database",), conversation="$
 ITS_CONVERSATION = go("Its conversation", CONVERSATIONS, conversation="${__value.raw}")
 """From the AI database: which answer it is stands in the core database."""
 ITS_USER = go("Journey", USERS, user="${__value.raw}")
+
+
+def at(name: str, title: str) -> Column:
+    """A column of times, to the second: by itself Grafana shows more where two are close, and then cuts it off."""
+    return column(name, title, unit=MOMENT, wide=175)
 
 
 def words_page(

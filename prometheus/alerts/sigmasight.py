@@ -32,6 +32,18 @@ def _slow(window: str) -> Expr:
     return scalar(1) - llm.OPERATION_DURATION.share_within(_SLOW, where=_ANSWERED, window=window)
 
 
+def _last_end(*statuses: str) -> Expr:
+    return b.LAST_END.over_time(_READ, "5m", by=b.TRIGGER, where={b.STATUS: statuses})
+
+
+def _events(step: str, days: str) -> Expr:
+    return w.STEP_EVENTS.over_time(_READ, "10m", by=DEPLOYMENT, where={w.DAYS: days, w.STEP: step})
+
+
+def _finished(days: str) -> Expr:
+    return _events("portfolio_complete", days) / _events("portfolio_start", days)
+
+
 def _conversion(days: str) -> Expr:
     chosen: Where = {w.DAYS: days, w.STEP: "portfolio_complete"}
     return w.CONVERSION.over_time(_READ, "10m", by=DEPLOYMENT, where=chosen)
@@ -101,9 +113,15 @@ ALERTS: tuple[Alert, ...] = (
         "SigmaSightBatchFailed",
         "warning",
         "sigmasight",
-        b.RUNS.increase("1h", by=b.TRIGGER, where={b.STATUS: "failed"}) > 0.5,
+        # An increase is not seen by an exporter that was away when the run failed, and is over after an hour.
+        (b.RUNS.increase("1h", by=b.TRIGGER, where={b.STATUS: "failed"}) > 0.5).either(
+            (b.LAST_END.age(by=b.TRIGGER, where={b.STATUS: "failed"}, window="5m") < 86_400).unless(
+                _last_end("completed", "partial") >= _last_end("failed"), on=("deployment", "trigger")
+            )
+        ),
         "A batch run of kind {{ $labels.trigger }} failed ({{ $labels.deployment }}).",
-        "Within the last hour. What it should have computed is of the run before.",
+        "Within the last hour; or within the last day, and none of its kind has completed since. What it should have"
+        " computed is of the run before.",
         "sigmasight-batch",
         wait="0m",
         held_by=("trigger",),
@@ -138,13 +156,13 @@ ALERTS: tuple[Alert, ...] = (
         "SigmaSightConversionCollapsed",
         "warning",
         "sigmasight",
-        (_conversion("1") < _conversion("30") * 0.3).both(
-            w.STEP_EVENTS.over_time(_READ, "10m", by=DEPLOYMENT, where={w.DAYS: "1", w.STEP: "register_start"}) > 9,
-            on=_ON,
-        ),
+        # Sign-ups through Clerk write no events: there the way begins with the portfolio.
+        (_conversion("1") < _conversion("30") * 0.3)
+        .both(_events("register_start", "1") > 9, on=_ON)
+        .either((_finished("1") < _finished("30") * 0.3).both(_events("portfolio_start", "1") > 9, on=_ON)),
         "People begin to sign up and do not arrive ({{ $labels.deployment }}).",
-        "Of at least ten starts within a day, less than a third of the usual share ended with a portfolio; usual is"
-        " that of 30 days.",
+        "Of at least ten registrations or portfolios that were begun within a day, less than a third of the usual share"
+        " ended with a portfolio; usual is that of 30 days.",
         "sigmasight-onboarding",
         wait="30m",
         reads=("windows_onboarding",),
@@ -170,7 +188,7 @@ ALERTS: tuple[Alert, ...] = (
         w.OLDEST.age(
             by=w.TABLE,
             where={w.TABLE: ("user_activity_events", "ai_request_metrics", "batch_run_history")},
-            window="15m",
+            window="20m",
         )
         > 32 * 86_400,
         "{{ $labels.table }} keeps rows that should have been deleted ({{ $labels.deployment }}).",

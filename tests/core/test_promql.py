@@ -97,6 +97,11 @@ CASES = [
         "time() - (max by (deployment) (x_seen_timestamp_seconds))",
     ),
     (
+        SEEN.age(oldest=True),
+        'time() - (min(x_seen_timestamp_seconds{deployment=~"$deployment"}))',
+        "time() - (min by (deployment) (x_seen_timestamp_seconds))",
+    ),
+    (
         SEEN.age(window="10m") > 60,
         '(time() - (max(last_over_time(x_seen_timestamp_seconds{deployment=~"$deployment"}[10m])))) > 60',
         "(time() - (max by (deployment) (last_over_time(x_seen_timestamp_seconds[10m])))) > 60",

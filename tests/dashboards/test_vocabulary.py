@@ -248,6 +248,15 @@ def test_a_flux_series_is_named_after_its_column() -> None:
     assert line(events(RUN, "took").count(), "runs").text.endswith('rename(columns: {_value: "runs"})')
 
 
+def test_a_flux_series_of_several_tags_is_named_after_their_values() -> None:
+    asked = events(Measurement("x", "x_sum", "A sum.", (OUTCOME, TOOL), (Field("cost", "float", "Money."),)), "cost")
+    several = drawn(timeseries("T", WHY, line(asked.window("sum", by=(OUTCOME, TOOL)), (OUTCOME, TOOL))))
+    named = "${__field.labels.outcome} · ${__field.labels.tool}"
+    assert several["fieldConfig"]["defaults"]["displayName"] == named
+    one = drawn(timeseries("T", WHY, line(asked.window("sum", by=(TOOL,)), TOOL)))
+    assert "displayName" not in one["fieldConfig"]["defaults"], "Grafana finds a single tag by itself"
+
+
 def test_a_table_shows_its_columns_and_no_other() -> None:
     made = drawn(label_table("T", WHY, [column(TOOL, "Tool"), number("Runs", RUNS.sum(by=TOOL))]))
     kept = next(t for t in made["transformations"] if t["id"] == "filterFieldsByName")

@@ -77,6 +77,7 @@ def lived(house: House) -> datetime:
 
 def test_every_run_that_has_ended_counts_once(house: House, tmp_path: Path) -> None:
     lived(house)
+    house.sigma.tell(v2(house.sigma.pen, "symbol_batch", errors=3))  # few nights have any, and some pasts none
     with batch(house, tmp_path / "state") as runs:
         runs.read().read()
         for metric, query in (
@@ -312,6 +313,19 @@ def test_what_says_running_is_shown_as_what_it_is(house: House) -> None:
     assert odd["duplicate_run_id",] >= 2
     oldest = numbers(samples, m.OLDEST_RUNNING)
     assert oldest["stuck",] == pytest.approx((now - timedelta(days=40)).timestamp())
+
+
+@pytest.mark.parametrize(("hours", "state"), [(5.6, "running"), (6.9, "running"), (7.1, "stuck")])
+def test_a_run_is_stuck_after_longer_than_any_clock_in_kolkata_says(house: House, hours: float, state: str) -> None:
+    now = datetime.now(UTC)
+    house.databases.core.execute(
+        "INSERT INTO batch_run_history (id, batch_run_id, triggered_by, started_at, status)"
+        " VALUES (gen_random_uuid(), 'batch_20260114_090000', 'admin', %s, 'running')",
+        [now - timedelta(hours=hours)],
+    )
+    with core(house) as connection:
+        samples = collected(NOW_PROBE, connection, now)
+    assert numbers(samples, m.UNFINISHED_RUNS)["admin", state] == 1
 
 
 def test_without_the_view_this_stream_fails_alone(house: House, tmp_path: Path) -> None:

@@ -302,6 +302,10 @@ def test_a_day_of_too_many_rows_is_added_up_by_the_hour(
         names = ("days_requests", "days_activity")
         (tmp_path / "light").mkdir()
         light = Read(house, tmp_path / "light").read(now, names=names)
+        monkeypatch.setattr(days_sums, "AT_ONCE", 47)
+        (tmp_path / "parts").mkdir()
+        parts = Read(house, tmp_path / "parts").read(now, names=names)
+        assert parts.points == light.points
         monkeypatch.setattr(days_sums, "MOST_ROWS", 47)
         (tmp_path / "heavy").mkdir()
         heavy = Read(house, tmp_path / "heavy").read(now, names=names)

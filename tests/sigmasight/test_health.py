@@ -237,6 +237,16 @@ def test_text_only_where_it_is_asked_for_and_never_with_a_secret(tmp_path: Path)
     assert m.LOG_TEXT.kind == "text"
 
 
+def test_what_is_worse_than_an_error_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.touch()
+    with following(path, tmp_path / "state") as log:
+        log.live()
+        path.write_text("CRITICAL:app.main:out of memory\nERROR:app.main:x\nWARNING:app.main:x\n")
+        log.live()
+        assert log.shown(m.ERRORS) == {("app.main",): 2}
+
+
 def test_a_log_without_a_folder_is_the_sources_failure(tmp_path: Path) -> None:
     source = log_source("home", tmp_path / "nowhere" / "app.log", PACE, HASH_KEY)
     with pytest.raises(SourceDown):

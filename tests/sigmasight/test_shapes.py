@@ -17,7 +17,7 @@ CORE: dict[str, str] = {
     "a category that is not the type's beginning": "UPDATE user_activity_events SET event_category = 'auth'",
     "a session id": "UPDATE user_activity_events SET session_id = 'x'",
     "a user where nobody is logged in yet, or nobody where somebody is": "UPDATE user_activity_events"
-    " SET user_id = NULL",
+    " SET user_id = CASE WHEN user_id IS NULL THEN gen_random_uuid() END",
     "a code off an error, or an error without": "UPDATE user_activity_events SET error_code = 'UNKNOWN_ERROR'",
     "an unknown code": "UPDATE user_activity_events SET error_code = 'ERR_1'",
     "event data of other keys": "UPDATE user_activity_events SET event_data = '{\"ip\": 1}'",

@@ -73,6 +73,8 @@ def told(sigmasight_postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
         now = datetime.now(UTC)
         house.sigma.edges(now)
         house.sigma.aggregate(now.date())  # today has aggregates already, and is none of the days that can be missing
+        with house.sigma.held_request(created_at=now - timedelta(days=29)):  # of the first of the thirty days
+            pass
         yield Told(house, now)
 
 
@@ -160,6 +162,7 @@ def test_day_by_day(told: Told) -> None:
     requests = {row["day"]: row for row in told.reference.table("ai_tokens_by_day", days=40)}
     events = {row["day"]: row for row in told.reference.table("onboarding_daily", days=40)}
     assert len(requests.keys() & days.values()) > 5
+    assert requests[days["29"]]["request_count"] >= 1
     for ago, day in days.items():
         row = requests.get(day, {"request_count": 0})
         assert told.value(m.DAY_REQUESTS, ago) == row["request_count"]

@@ -21,7 +21,8 @@ from grafana.dashboards.panels import to_json
 from grafana.dashboards.sigmasight import BOARDS
 from tests.sigmasight.databases import NOW, Databases
 
-PASSWORD = "an invented reader's password"
+PASSWORD = "an-invented-reader_s.Own"
+"""Grafana could not use blanks or quotes."""
 Row = tuple[Any, ...]
 _FORMATTED = re.compile(r"\$\{(\w+):(percentencode|sqlstring)\}")
 _MACRO = re.compile(r"\$__time(From|To)\(\)")
@@ -38,8 +39,8 @@ class Range:
 EVER = Range()
 
 
-def as_grafana(text: str, when: Range = EVER, typed: Mapping[str, str] | None = None, **chosen: str) -> str:
-    """A statement as Grafana fills it in. typed: into text variables. chosen: by variable, the text of a value."""
+def in_the_browser(text: str, typed: Mapping[str, str] | None = None, **chosen: str) -> str:
+    """A statement as Grafana's pages send it. typed: into text variables. chosen: by variable, the text of a value."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
@@ -47,11 +48,17 @@ def as_grafana(text: str, when: Range = EVER, typed: Mapping[str, str] | None = 
             return quote((typed or {}).get(name, ""), safe="")
         return f"'{chosen[name].encode().hex()}'" if name in chosen else ALL
 
+    return _FORMATTED.sub(value, text)
+
+
+def as_grafana(text: str, when: Range = EVER, typed: Mapping[str, str] | None = None, **chosen: str) -> str:
+    """A statement as PostgreSQL gets it, the macros replaced as well."""
+
     def moment(found: re.Match[str]) -> str:
         at = when.start if found[1] == "From" else when.stop
         return "'" + at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") + "'"
 
-    made = _MACRO.sub(moment, _FORMATTED.sub(value, text))
+    made = _MACRO.sub(moment, in_the_browser(text, typed, **chosen))
     assert "$" not in made.replace("$'", "")
     return made
 

@@ -119,7 +119,7 @@ def of_the_systems() -> set[str]:
             asked.add(str(name))
             return True
 
-        def get(self, name: str, _otherwise: Any = None) -> Any:
+        def get(self, name: str, __otherwise: Any = None) -> Any:
             asked.add(name)
             return "1"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ import pytest
 
 from exporters.core.sql import ALL
 from exporters.dead_panels import generated, inspect
-from exporters.demo.loopback import Answer, request
 from exporters.demo.ports import free_port
 from exporters.demo.postgres import Postgres
 from exporters.demo.prometheus import Prometheus as PrometheusServer
@@ -27,6 +25,7 @@ from exporters.her.sql_grants import reader
 from exporters.panel_queries import Prometheus, Range
 from exporters.panel_sql import Grafana
 from tests.servers.fixtures import skip_without
+from tests.stack.asking import ask, columns
 from tests.stack.checkout import make_checkout
 from tests.stack.compose import ROOT, services
 from tests.stack.grafanas import PASSWORD, StackGrafana
@@ -108,27 +107,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             )
             running[name] = servers.enter_context(grafana)
         yield Stack(**running, folder=folder)
-
-
-def ask(grafana: StackGrafana, sql: str, uid: str = "her-memories-home", user: str = f"admin:{PASSWORD}") -> Answer:
-    query = {"refId": "A", "datasource": {"uid": uid, "type": "postgres"}, "rawSql": sql, "format": "table"}
-    return request(
-        grafana.port,
-        "/api/ds/query",
-        method="POST",
-        headers={
-            "Authorization": "Basic " + base64.b64encode(user.encode()).decode(),
-            "Content-Type": "application/json",
-        },
-        body=json.dumps({"queries": [query], "from": "now-1h", "to": "now"}),
-    )
-
-
-def columns(answer: Answer) -> dict[str, list[Any]]:
-    assert answer.status == http.client.OK, answer.text
-    (frame,) = answer.json()["results"]["A"]["frames"]
-    names = [field["name"] for field in frame["schema"]["fields"]]
-    return dict(zip(names, frame["data"]["values"] or [[] for _ in names], strict=True))
 
 
 def statement(title: str, search: str = "") -> str:
