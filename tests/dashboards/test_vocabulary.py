@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from grafana.dashboards.panels import (
     board,
     choice,
     column,
+    databases,
     deployments,
     event_table,
     foreign,
@@ -44,7 +46,9 @@ from grafana.dashboards.panels import (
     line,
     logs,
     members,
+    moments,
     number,
+    offered,
     pages,
     row,
     row_table,
@@ -114,6 +118,7 @@ EVERY_KIND = [
     logs("Log", WHY, events(SAID).table(["line_text", "outcome"]), ["line_text", "outcome"]),
     row_table("Rows", WHY, newest(LINES).table(["at", "words"]), [column("at", "At"), column("words", "Words")]),
     stat("Counted", WHY, newest(LINES).count("found", "looked through")),
+    moments("Dots", WHY, newest(LINES).moments("words", ["good", "bad"]), {"good": GOOD, "bad": BAD}),
     text("Words", WHY, "Some *words*."),
     pages("Pages", WHY, "x"),
     alerts("Alerts", WHY, '{system="x"}'),
@@ -244,6 +249,40 @@ def test_rows_of_a_database_are_of_the_restricted_set_and_shown_whole() -> None:
     assert drawn(stat("T", WHY, newest(LINES).count()))["options"]["textMode"] == "value_and_name"
 
 
+def test_rows_say_which_variable_chooses_their_database() -> None:
+    elsewhere = replace(LINES, database="other_database")
+    assert line(newest(LINES).count()).source.uid == "${database}"
+    assert line(newest(elsewhere).count()).source.uid == "${other_database}"
+    chosen = databases("X texts", elsewhere.database)
+    assert (chosen.name, chosen.json["regex"]) == ("other_database", "/^X texts: ${deployment:regex}$/")
+    assert offered("w", "W", newest(elsewhere).options("words")).json["datasource"]["uid"] == "${other_database}"
+
+
+def test_what_a_filter_offers_is_asked_again_where_the_range_counts() -> None:
+    timed = replace(LINES, sql=f"{LINES.sql} WHERE true OR now() > <from>")
+    for rows, refresh in ((LINES, 1), (timed, 2)):
+        assert offered("w", "W", newest(rows).options("words")).json["refresh"] == refresh
+
+
+def test_each_kind_of_moment_has_a_line_and_a_colour() -> None:
+    made = drawn(moments("T", WHY, newest(LINES).moments("words", ["good", "bad"]), {"good": GOOD, "bad": BAD}))
+    assert made["fieldConfig"]["defaults"]["custom"]["drawStyle"] == "points"
+    assert made["fieldConfig"]["defaults"]["max"] > 2
+    colours = {o["matcher"]["options"]: o["properties"][0]["value"] for o in made["fieldConfig"]["overrides"]}
+    assert {name: colour["fixedColor"] for name, colour in colours.items()} == {"good": GOOD, "bad": BAD}
+
+
+def test_a_column_may_be_of_one_colour_and_a_text_can_be_read_whole() -> None:
+    shown = [column("at", "At"), column("words", "Words", colour=BAD, wrap=True)]
+    made = drawn(row_table("T", WHY, newest(LINES).table(["at", "words"]), shown))
+    properties = {one["id"]: one["value"] for one in made["fieldConfig"]["overrides"][-1]["properties"]}
+    assert properties["color"] == {"fixedColor": BAD, "mode": "fixed"}
+    assert properties["custom.cellOptions"]["type"] == "color-text"
+    made = drawn(row_table("T", WHY, newest(LINES).table(["words"]), [column("words", "Words", wrap=True)]))
+    properties = {one["id"]: one["value"] for one in made["fieldConfig"]["overrides"][-1]["properties"]}
+    assert properties["custom.inspect"] is True
+
+
 def test_a_flux_series_is_named_after_its_column() -> None:
     assert line(events(RUN, "took").count(), "runs").text.endswith('rename(columns: {_value: "runs"})')
 
@@ -283,6 +322,7 @@ def test_what_stands_there_when_there_is_nothing() -> None:
 
 
 def test_links_keep_the_time_window_and_the_deployment() -> None:
+    assert go("Jobs", "x-jobs", keep=("database",), type="a")["url"].endswith("&${database:queryparam}&var-type=a")
     assert go("Jobs", "x-jobs", type="a")["url"] == "/d/x-jobs?${__url_time_range}&${deployment:queryparam}&var-type=a"
 
 

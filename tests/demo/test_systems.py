@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exporters.demo import postgres, programs
 from exporters.demo.stage import Stage
-from exporters.demo.systems import Invention, sigmasight
+from exporters.demo.systems import SIGMASIGHT_SELDOM, SOON, Invention, sigmasight
+from exporters.sigmasight.intervals import INTERVALS
+
+COMPOSE_DEMO = Path(__file__).resolve().parents[2] / "docker" / "demo.observatory.yml"
 
 
 def test_without_postgresql_there_is_no_sigmasight_and_the_demo_says_so(
@@ -22,3 +26,11 @@ def test_without_postgresql_there_is_no_sigmasight_and_the_demo_says_so(
     assert "postgresql" in said[-1]
     (line,) = [line for line in stage.table().splitlines() if line.startswith("SigmaSight's PostgreSQL")]
     assert "no-such-initdb" in line
+
+
+def test_nothing_of_sigmasight_is_looked_at_seldom() -> None:
+    """Natively and in containers: who watches a demo does not wait for what is read every quarter of an hour."""
+    seldom = {name for name, seconds in INTERVALS.items() if seconds > SOON}
+    assert set(SIGMASIGHT_SELDOM) == seldom
+    (deployment,) = yaml.safe_load(COMPOSE_DEMO.read_text(encoding="utf-8"))["systems"]["sigmasight"]
+    assert deployment["intervals"] == dict.fromkeys(seldom, SOON)
