@@ -72,13 +72,14 @@ class _Place:
         if cursor is None:
             return cls()
         rows = {date.fromisoformat(day): count for day, count in cursor["rows"].items()}
-        return cls(date.fromisoformat(cursor["next"]), rows, date.fromisoformat(cursor["turn"]))
+        following = date.fromisoformat(cursor["next"]) if cursor["next"] else None
+        return cls(following, rows, date.fromisoformat(cursor["turn"]))
 
     def cursor(self) -> Json:
-        if self.next is None:
-            return None
+        # Without a day there is a place all the same: what has none in the state file lost it with another hash key.
+        following = self.next.isoformat() if self.next else None
         rows = {day.isoformat(): count for day, count in sorted(self.rows.items())}
-        return {"next": self.next.isoformat(), "rows": rows, "turn": self.turn.isoformat()}
+        return {"next": following, "rows": rows, "turn": self.turn.isoformat()}
 
 
 class DaysReader:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exporters.core.contract import Probe
+from exporters.core.in_parts import InParts
 from exporters.readers.postgres_client import Connection
 from exporters.sigmasight import (
     batch_metrics,
@@ -48,7 +49,7 @@ def core_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
         Probe(
             name="windows_requests",
             interval=interval("windows_requests"),
-            collect=windows_requests.collect,
+            collect=InParts(windows_requests.look),
             feeds=(
                 w.REQUESTS,
                 w.ERROR_RATIO,
@@ -72,7 +73,7 @@ def core_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
         Probe(
             name="windows_onboarding",
             interval=interval("windows_onboarding"),
-            collect=windows_onboarding.collect,
+            collect=InParts(windows_onboarding.look),
             feeds=(w.STEP_EVENTS, w.STEP_USERS, w.CONVERSION, w.STEP_ERRORS, w.ONBOARDING_COMPUTED),
         ),
         Probe(
@@ -84,13 +85,13 @@ def core_probes(interval: Pace) -> tuple[Probe[Connection], ...]:
         Probe(
             name="windows_answers",
             interval=interval("windows_answers"),
-            collect=windows_answers.collect,
+            collect=InParts(windows_answers.look),
             feeds=(w.ANSWERS, w.ANSWERS_COMPUTED),
         ),
         Probe(
             name="windows_daily",
             interval=interval("windows_daily"),
-            collect=windows_daily.collect,
+            collect=InParts(windows_daily.look),
             feeds=(w.DAY_REQUESTS, w.DAY_TOKENS, w.DAY_TOKENS_MEAN, w.DAY_EVENTS),
         ),
         Probe(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from exporters.core.contract import Sample
+from exporters.core.in_parts import Look
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import windows_metrics as m
-from exporters.sigmasight.windows_bounds import MICROSECOND, affordable, computed, start
+from exporters.sigmasight.windows_bounds import MICROSECOND, PIECE, affordable, computed, start
 
 TABLE = "agent_messages"
 _ANSWERS = """
@@ -22,7 +23,7 @@ FROM (SELECT EXISTS (SELECT FROM public.ai_request_metrics AS r WHERE r.message_
 """
 
 
-def collect(connection: Connection, now: datetime) -> list[Sample]:
+def look(connection: Connection, now: datetime) -> Look:
     """Every affordable window -> sigmasight_window_answers{days="7",recorded="no"} 3.
 
     Raises StreamError, SourceDown.
@@ -33,10 +34,12 @@ def collect(connection: Connection, now: datetime) -> list[Sample]:
     recorded = lost = 0
     end = now + MICROSECOND
     for days in windows:
-        begin = start(now, days)
-        with reading(connection) as cursor:
-            ((more_recorded, more_lost),) = cursor.execute(_ANSWERS, {"start": begin, "end": end}).fetchall()
-        recorded, lost, end = recorded + more_recorded, lost + more_lost, begin
+        while end > start(now, days):
+            begin = max(start(now, days), end - PIECE)
+            yield
+            with reading(connection) as cursor:
+                ((more_recorded, more_lost),) = cursor.execute(_ANSWERS, {"start": begin, "end": end}).fetchall()
+            recorded, lost, end = recorded + more_recorded, lost + more_lost, begin
         samples.append(Sample(m.ANSWERS, recorded, (str(days), "yes")))
         samples.append(Sample(m.ANSWERS, lost, (str(days), "no")))
     return samples

@@ -16,6 +16,9 @@ from exporters.sigmasight import windows_metrics as m
 MOST_ROWS = 50_000
 """Rows of a window that are added up; a system that answers 1600 requests a day reaches that in 30 days."""
 
+PIECE = timedelta(days=4)
+"""Of a window, read at once: 7000 rows, where there are as many as are added up at all."""
+
 MICROSECOND = timedelta(microseconds=1)
 """All that a row's time can tell apart: below `now + MICROSECOND` is up to and with `now`."""
 

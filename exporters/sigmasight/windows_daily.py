@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exporters.core.contract import Sample
+from exporters.core.in_parts import Look
 from exporters.core.metric import Metric
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import windows_metrics as m
-from exporters.sigmasight.windows_bounds import affordable, mean
+from exporters.sigmasight.windows_bounds import MICROSECOND, PIECE, affordable, mean
 
 DAYS = 30
 _AGO = "%(today)s::date - (created_at AT TIME ZONE 'UTC')::date"
-_W = "created_at >= %(since)s AND created_at <= %(now)s"
+_W = "created_at >= %(since)s AND created_at < %(until)s"
 _REQUESTS = f"""
 SELECT {_AGO}, count(*), count(input_tokens), sum(input_tokens), count(output_tokens), sum(output_tokens),
        count(total_tokens), sum(total_tokens)
@@ -30,20 +31,31 @@ WHERE {_W} AND event_type = ANY(%(events)s) GROUP BY 1, 2
 """  # noqa: S608 - literals of ours
 
 
-def collect(connection: Connection, now: datetime) -> list[Sample]:
+def look(connection: Connection, now: datetime) -> Look:
     """Both tables -> sigmasight_day_requests{days_ago="00"} 412, sigmasight_day_events{days_ago="00",event_type="…"} 3.
 
     A table with too many rows for its window of 30 days is left out. Raises StreamError, SourceDown.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    values = {"today": midnight.date(), "since": midnight - timedelta(days=DAYS - 1), "now": now}
+    pieces = [
+        {"today": midnight.date(), "since": since, "until": min(since + PIECE, now + MICROSECOND)}
+        for since in (midnight - timedelta(days=DAYS - 1) + n * PIECE for n in range(-(-DAYS // PIECE.days)))
+    ]
     samples: list[Sample] = []
-    with reading(connection) as cursor:
-        if max(affordable(cursor, "ai_request_metrics", now), default=0) >= DAYS:
-            samples += _requests(cursor.execute(_REQUESTS, values).fetchall())
-    with reading(connection) as cursor:
-        if max(affordable(cursor, "user_activity_events", now), default=0) >= DAYS:
-            samples += _events(cursor.execute(_EVENTS, {**values, "events": list(m.DAILY_EVENTS)}).fetchall())
+    for table, query, told in (
+        ("ai_request_metrics", _REQUESTS, _requests),
+        ("user_activity_events", _EVENTS, _events),
+    ):
+        with reading(connection) as cursor:
+            affords = max(affordable(cursor, table, now), default=0) >= DAYS
+        rows: list[Any] = []
+        for piece in pieces if affords else ():
+            yield
+            with reading(connection) as cursor:
+                rows += cursor.execute(query, {**piece, "events": list(m.DAILY_EVENTS)}).fetchall()
+        if affords:
+            samples += told(rows)
+        yield
     return samples
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from exporters.core.contract import Sample
+from exporters.core.in_parts import Look
 from exporters.core.label import OTHER
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import names
@@ -33,7 +34,7 @@ WHERE {_W} AND error_code IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 _PREFIX = "onboarding."
 
 
-def collect(connection: Connection, now: datetime) -> list[Sample]:
+def look(connection: Connection, now: datetime) -> Look:
     """Every affordable window -> sigmasight_window_onboarding_events{days="7",step="login_success"} 44 and the rest.
 
     Raises StreamError, SourceDown.
@@ -42,6 +43,7 @@ def collect(connection: Connection, now: datetime) -> list[Sample]:
         windows = affordable(cursor, TABLE, now)
     samples = list(computed(m.ONBOARDING_COMPUTED, windows))
     for days in windows:
+        yield
         values = {"start": start(now, days), "now": now, "steps": [_PREFIX + step for step in m.STEPS]}
         with reading(connection) as cursor:
             steps = {kind.removeprefix(_PREFIX): rest for kind, *rest in cursor.execute(_STEPS, values).fetchall()}

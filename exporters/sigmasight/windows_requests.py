@@ -5,24 +5,30 @@
     percentiles                                               linear interpolation over successes with a duration
 
 A window's sums are those of the next shorter one and of the slice between their beginnings, so that no row is added up
-twice and no statement reads more than sixteen days; only the percentiles need all rows of their window.
+twice. It is read in pieces of four days, each a read of its own. Percentiles are made here, of how often each duration
+occurs: in one statement the server would have to sort all rows of a window.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 from exporters.core.contract import Sample
+from exporters.core.in_parts import Look
 from exporters.core.label import OTHER
 from exporters.readers.postgres_client import Connection, reading
 from exporters.sigmasight import names
 from exporters.sigmasight import windows_metrics as m
 from exporters.sigmasight.windows_bounds import (
     MICROSECOND,
+    PIECE,
     affordable,
     computed,
     mean,
@@ -35,7 +41,7 @@ from exporters.sigmasight.windows_bounds import (
 
 TABLE = "ai_request_metrics"
 MOST_TOOLS = 20
-_W = "created_at >= %(start)s AND created_at <= %(now)s"
+SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 _SLICE = "created_at >= %(start)s AND created_at < %(end)s"
 _SUMS = f"""
 SELECT model, error_type, count(*), count(total_latency_ms), coalesce(sum(total_latency_ms), 0),
@@ -46,11 +52,9 @@ SELECT model, error_type, count(*), count(total_latency_ms), coalesce(sum(total_
        coalesce(sum(tool_calls_count), 0), count(*) FILTER (WHERE tool_calls_count > 0)
 FROM public.ai_request_metrics WHERE {_SLICE} GROUP BY 1, 2
 """  # noqa: S608 - literals of ours
-_PERCENTILES = f"""
-SELECT p[1]::numeric, p[2]::numeric, p[3]::numeric, p[4]::numeric, p[5]::numeric, least::numeric, most::numeric
-FROM (SELECT percentile_cont(ARRAY[0.5, 0.75, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY total_latency_ms) AS p,
-             min(total_latency_ms) AS least, max(total_latency_ms) AS most
-      FROM public.ai_request_metrics WHERE {_W} AND error_type IS NULL AND total_latency_ms IS NOT NULL) AS found
+_LATENCIES = f"""
+SELECT total_latency_ms, count(*) FROM public.ai_request_metrics
+WHERE {_SLICE} AND error_type IS NULL AND total_latency_ms IS NOT NULL GROUP BY 1
 """  # noqa: S608 - literals of ours
 _TOOLS = f"""
 SELECT left(coalesce(nullif(tool ->> 'name', ''), 'unknown'), 100), count(*)
@@ -83,7 +87,7 @@ Group = tuple[str, str | None, Sums]
 """Model, error type as the rows have them."""
 
 
-def collect(connection: Connection, now: datetime) -> list[Sample]:
+def look(connection: Connection, now: datetime) -> Look:
     """Every window that is affordable -> sigmasight_window_requests{days="7",outcome="success"} 1234 and the rest.
 
     Raises StreamError, SourceDown.
@@ -93,18 +97,20 @@ def collect(connection: Connection, now: datetime) -> list[Sample]:
     samples = list(computed(m.REQUESTS_COMPUTED, windows))
     groups: list[Group] = []
     tools: Counter[str] = Counter()
+    latencies: Counter[int] = Counter()
     end = now + MICROSECOND
     for days in windows:
-        slice_ = {"start": start(now, days), "end": end}
-        end = start(now, days)
-        with reading(connection) as cursor:
-            groups += [(row[0], row[1], Sums(*row[2:])) for row in cursor.execute(_SUMS, slice_).fetchall()]
-            tools.update(dict(cursor.execute(_TOOLS, slice_).fetchall()))
-        with reading(connection) as cursor:
-            window = {"start": start(now, days), "now": now}
-            ((*statistics,),) = cursor.execute(_PERCENTILES, window).fetchall()
+        while end > start(now, days):
+            begin = max(start(now, days), end - PIECE)
+            yield
+            piece = {"start": begin, "end": end}
+            end = begin
+            with reading(connection) as cursor:
+                groups += [(row[0], row[1], Sums(*row[2:])) for row in cursor.execute(_SUMS, piece).fetchall()]
+                tools.update(dict(cursor.execute(_TOOLS, piece).fetchall()))
+                latencies.update(dict(cursor.execute(_LATENCIES, piece).fetchall()))
         samples += _window(str(days), groups)
-        samples += _statistics(str(days), statistics)
+        samples += _statistics(str(days), latencies)
         samples += _tools(str(days), tools)
     return samples
 
@@ -129,13 +135,14 @@ def _window(days: str, groups: Sequence[Group]) -> Iterator[Sample]:
     yield Sample(m.TOOL_CALLERS, every.callers, (days,))
     per_caller = rounded(Decimal(every.tools) / every.callers, 2) if every.callers else Decimal(0)
     yield Sample(m.TOOLS_MEAN, float(per_caller), (days,))
-    for model, sums in _by(groups, lambda group: names.model(group[0])).items():
+    for model, sums in sorted(_by(groups, lambda group: names.model(group[0])).items()):
         yield Sample(m.BY_MODEL, sums.rows, (days, model))
         if (found := mean(sums.latency, sums.with_latency)) is not None:
             yield Sample(m.MODEL_LATENCY, seconds(found), (days, model))
         if (found := mean(sums.total, sums.with_total)) is not None:
             yield Sample(m.MODEL_TOKENS, float(found), (days, model))
-    for error, sums in _by([g for g in groups if g[1] is not None], lambda group: names.error_type(group[1])).items():
+    failures = [group for group in groups if group[1] is not None]
+    for error, sums in sorted(_by(failures, lambda group: names.error_type(group[1])).items()):
         yield Sample(m.BY_ERROR, sums.rows, (days, error))
 
 
@@ -151,10 +158,22 @@ def _tokens(days: str, every: Sums) -> Iterator[Sample]:
             yield Sample(m.TOKEN_MEAN, float(found), (days, kind))
 
 
-def _statistics(days: str, found: Sequence[Any]) -> Iterator[Sample]:
+def _statistics(days: str, latencies: Counter[int]) -> Iterator[Sample]:
+    values = sorted(latencies)
+    if not values:
+        return
+    up_to = list(accumulate(latencies[value] for value in values))
+    found = [*(_percentile(values, up_to, share) for share in SHARES), Decimal(values[0]), Decimal(values[-1])]
     for statistic, value in zip(m.STATISTICS, found, strict=True):
-        if value is not None:
-            yield Sample(m.LATENCY, seconds(rounded(value, 1)), (days, statistic))
+        yield Sample(m.LATENCY, seconds(rounded(value, 1)), (days, statistic))
+
+
+def _percentile(values: Sequence[int], up_to: Sequence[int], share: float) -> Decimal:
+    """As percentile_cont has it, to its last bit. up_to: how many rows are at most as large as each value."""
+    place = share * (up_to[-1] - 1)
+    low, high = (values[bisect_right(up_to, row)] for row in (floor(place), ceil(place)))
+    # PostgreSQL takes 15 digits of a float for exact.
+    return Decimal(f"{low + (place - floor(place)) * (high - low):.15g}")
 
 
 def _tools(days: str, called: Counter[str]) -> Iterator[Sample]:

@@ -4,8 +4,8 @@
 
 For each number of requests over 30 days (two messages and one activity event each, with 2000 users, 5000 ratings,
 20 000 memories and 2000 batch runs) a PostgreSQL of its own is filled, and every probe and the stream of batch runs is
-read by the exporter's own account: milliseconds per read, the median and the slowest of ROUNDS, and the slowest single
-statement. Not a test: numbers depend on the machine.
+read by the exporter's own account: milliseconds, the median of ROUNDS looks, in how many parts, of which each is a read
+of its own, the longest of them, and the slowest single statement of all. Not a test: numbers depend on the machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,7 +114,7 @@ def measure(folder: Path, rows: int) -> None:
                 cursor.executemany("INSERT INTO ai_feedback (message_id, rating) VALUES (%s, 'up')", messages)
             for query in FILL_AI:
                 databases.ai.execute(query.encode())
-            print(f"\n{rows} requests in 30 days          ms: median  slowest  slowest statement")
+            print(f"\n{rows} requests in 30 days   ms: median of a look, in parts, longest, slowest statement ever")
             _probes(house)
 
 
@@ -127,7 +128,7 @@ def _probes(house: House) -> None:
         batch = reader.read(core, batch.next_cursor, datetime.now(UTC))
     cursor = batch.next_cursor
     reads: list[tuple[str, Any, tuple[Connection, ...]]] = [
-        ("batch_runs (stream)", lambda: reader.read(core, cursor, datetime.now(UTC)), (core,))
+        ("batch_runs (stream)", _timed(lambda: reader.read(core, cursor, datetime.now(UTC))), (core,))
     ]
     for probes, connection in ((core_probes(PACE), core), (ai_probes(PACE), ai)):
         for probe in probes:
@@ -138,20 +139,36 @@ def _probes(house: House) -> None:
         read()
         for timer in timers:
             timer.slowest = 0.0
-        took = []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            read()
-            took.append((time.perf_counter() - began) * 1000)
+        looks = [read() for _ in range(ROUNDS)]
+        whole, longest = median(map(sum, looks)), median(map(max, looks))
         statement = max(timer.slowest for timer in timers) * 1000
-        print(f"  {name:28} {median(took):14.1f} {max(took):8.1f} {statement:10.1f}", flush=True)
+        print(f"  {name:28} {whole:14.1f} {len(looks[0]):6} {longest:8.1f} {statement:10.1f}", flush=True)
     pair_source.close(pair)
     core.close()
     ai.close()
 
 
+def _timed(read: Callable[[], object]) -> Callable[[], list[float]]:
+    def timed() -> list[float]:
+        began = time.perf_counter()
+        read()
+        return [(time.perf_counter() - began) * 1000]
+
+    return timed
+
+
 def _collect(probe: Any, connection: Any) -> Any:
-    return lambda: probe.collect(connection, datetime.now(UTC))
+    """One look of a probe, part by part, between which the source's other reads go. Returns what each took, in ms."""
+
+    def look() -> list[float]:
+        now, took, samples = datetime.now(UTC), [], None
+        while samples is None:
+            began = time.perf_counter()
+            samples = probe.collect(connection, now)
+            took.append((time.perf_counter() - began) * 1000)
+        return took
+
+    return look
 
 
 if __name__ == "__main__":
