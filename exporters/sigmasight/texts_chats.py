@@ -95,8 +95,8 @@ _MESSAGE_READS = (
     *("ai_request_metrics.message_id", "ai_request_metrics.model", "ai_request_metrics.error_type"),
 )
 
-# Each way to choose by its own index. `OFFSET 0` keeps max() from the index on time, from everybody's messages; ties are
-# broken, so that the same one is chosen each time.
+# Each way to choose by its own index. `OFFSET 0` keeps max() from the index on time, from everybody's messages; ties
+# are broken, so that the same one is chosen each time.
 _CHOSEN = f"""\
   SELECT CASE
     WHEN <conversation?> THEN
