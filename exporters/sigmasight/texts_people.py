@@ -14,7 +14,7 @@ NEWEST_USERS = 300
 
 NEWEST_STEPS = 500
 NEWEST_EVENTS = 2000
-"""Of one user's, from which the steps are made."""
+"""Of one user's up to the end of the range, from which the steps are made."""
 
 NEWEST_WITH_NOBODY = 10_000
 """Events among which the last one with a user is looked for: errors of sign-up and login have none."""
@@ -93,7 +93,8 @@ _CHOSEN = f"""\
 _HIS = "user_id = (SELECT id FROM chosen)"
 
 # `OFFSET 0` keeps the order out of the choice of the index: for a user with few rows the one on time would be read
-# through to the end.
+# through to the end. What came after the range must not use up the bounds; an event of the next minute still tells
+# what a row of the last one would.
 _EVENTS = f"""\
   SELECT created_at AS at, event_type::text AS step, coalesce(error_code, CASE WHEN {_ERROR} THEN 'error' END) AS error,
     CASE WHEN {_ERROR} THEN 'error' WHEN event_category = 'chat' THEN 'chat'
@@ -103,7 +104,7 @@ _EVENTS = f"""\
     SELECT created_at, event_type, event_category, error_code FROM public.user_activity_events
     WHERE {_HIS} OFFSET 0
   ) AS his
-  ORDER BY created_at DESC LIMIT {NEWEST_EVENTS}"""  # noqa: S608 - constants of our own
+  WHERE created_at <= <to>::timestamptz + interval '1 minute' ORDER BY created_at DESC LIMIT {NEWEST_EVENTS}"""  # noqa: S608 - constants of our own
 
 STEP_ROWS = TextRows(
     "sigmasight",
@@ -137,7 +138,7 @@ WITH chosen AS MATERIALIZED (
   UNION ALL
   (SELECT created_at, 'conversation began', 'chat', 'agent_conversations', id, 'chat.session_start'
    FROM (SELECT id, created_at FROM public.agent_conversations WHERE {_HIS} OFFSET 0) AS his
-   ORDER BY created_at DESC LIMIT {NEWEST_STEPS})
+   WHERE created_at <= <to> ORDER BY created_at DESC LIMIT {NEWEST_STEPS})
 ), steps AS (
   SELECT at, step, error, lane, 'user_activity_events' AS source, NULL::uuid AS conversation FROM events
   UNION ALL
@@ -152,7 +153,7 @@ WITH chosen AS MATERIALIZED (
      SELECT created_at, error_type, conversation_id FROM public.ai_request_metrics
      WHERE {_HIS} AND error_type IS NOT NULL OFFSET 0
    ) AS his
-   ORDER BY created_at DESC LIMIT {NEWEST_STEPS})
+   WHERE created_at <= <to> ORDER BY created_at DESC LIMIT {NEWEST_STEPS})
 )
 SELECT at AS "time", since AS "since", lane AS "lane", step AS "step", error AS "error", source AS "source",
   conversation::text AS "conversation", (SELECT id FROM chosen)::text AS "user"

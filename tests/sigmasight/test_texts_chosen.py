@@ -14,7 +14,14 @@ from exporters.core.sql import TextRows, newest
 from exporters.demo.postgres import Postgres
 from exporters.sigmasight.texts_chats import CONVERSATION_ROWS, MESSAGE_ROWS
 from exporters.sigmasight.texts_learning import REMEMBERED_ROWS
-from exporters.sigmasight.texts_people import LANES, NEWEST_WITH_NOBODY, STEP_ROWS, USER_ROWS
+from exporters.sigmasight.texts_people import (
+    LANES,
+    NEWEST_EVENTS,
+    NEWEST_STEPS,
+    NEWEST_WITH_NOBODY,
+    STEP_ROWS,
+    USER_ROWS,
+)
 from tests.sigmasight.databases import NOW, Databases
 from tests.sigmasight.texts_house import Range, Readers, World, readers
 
@@ -125,3 +132,28 @@ def test_neither_a_stamp_of_the_future_nor_errors_of_nobody_hide_who_was_last(si
             )
             assert shown(asking, STEP_ROWS, "user") == {he}
             assert shown(asking, MESSAGE_ROWS, "conversation") == set()
+
+
+def test_a_journey_of_last_month_is_there_however_much_came_after_it(sigmasight_postgres: Postgres) -> None:
+    """The bounds are those of the page's range: what is younger does not use them up."""
+    with Databases(sigmasight_postgres) as databases:
+        user = str(uuid.uuid4())
+        events = (
+            EVENT
+            + """SELECT %s, 'auth.logout', 'auth', %s - n * interval '1 minute'
+            FROM generate_series(%s::int, %s::int) AS s (n)"""
+        )
+        talks = """INSERT INTO agent_conversations SELECT gen_random_uuid(), %s, 'green', 'o', NULL, NULL, at, at, '{}'
+            FROM (SELECT %s - n * interval '1 minute' AS at FROM generate_series(%s::int, %s::int) AS s (n)) AS made"""
+        failed = """INSERT INTO ai_request_metrics (conversation_id, message_id, model, user_id, error_type, created_at)
+            SELECT gen_random_uuid(), gen_random_uuid(), 'm', %s, 'timeout', %s - n * interval '1 minute'
+            FROM generate_series(%s::int, %s::int) AS s (n)"""
+        for asked, most in ((events, NEWEST_EVENTS), (talks, NEWEST_STEPS), (failed, NEWEST_STEPS)):
+            databases.core.execute(asked.encode(), (user, NOW, 0, most))
+            databases.core.execute(asked.encode(), (user, NOW - 30 * DAY, 0, 2))
+        with readers(sigmasight_postgres, databases, "journey") as asking:
+            when = Range(NOW - 31 * DAY, NOW - 29 * DAY)
+            found = asking.dicts(newest(STEP_ROWS).table(), when, {"user": user})
+            assert sorted(row["step"] for row in found) == sorted(
+                ["auth.logout", "conversation began", "request failed"] * 3
+            )
