@@ -41,7 +41,8 @@ class Board:
 
     system: the folder below generated/. page: the file's name. restricted: asks for text, and lives in the restricted
     set. refresh: how often it asks again, empty for never. tags: what lists of dashboards find it by; `reads-postgres`
-    keeps a page out of installations that watch no source of that name, where it would be empty.
+    keeps a page out of installations that watch no source of that name, where it would be empty. utc: times are shown
+    in UTC whatever the browser's zone, as where every point is a day of UTC: west of it, it would be the day before.
     """
 
     title: str
@@ -56,6 +57,7 @@ class Board:
     tags: tuple[str, ...] = ()
     start: str = "now-3h"
     refresh: str = REFRESH
+    utc: bool = False
 
     @property
     def restricted(self) -> bool:

@@ -133,7 +133,7 @@ def to_json(made: Board) -> Json:
         annotations=G.Annotations([_annotation(a) for a in made.annotations]),
         time=G.Time(made.start, "now"),
         timePicker=G.TimePicker(refreshIntervals=list(REFRESH_CHOICES), timeOptions=[]),
-        timezone="browser",
+        timezone="utc" if made.utc else "browser",
         version=1,
     )
     return _normalise.dashboard(json.loads(json.dumps(dashboard, cls=DashboardEncoder)))

@@ -188,4 +188,5 @@ BOARD = page(
     [USE, SPEED, COST, NIGHTS],
     start="now-90d",
     refresh="15m",
+    utc=True,
 )

@@ -45,3 +45,13 @@ def test_what_the_menu_hands_from_page_to_page_means_the_same_there() -> None:
             named.setdefault(variable["name"], set()).add(json.dumps(meaning, sort_keys=True))
     assert {name for name, meanings in named.items() if len(meanings) > 1} == set()
     assert {"database", "ai_database", "user"} <= named.keys()
+
+
+@each_board
+def test_points_at_the_beginning_of_a_day_are_drawn_on_that_day_in_every_browser(board: Board) -> None:
+    """West of UTC its midnight is an evening, and of the day before."""
+    daily = {measurement.name for measurement in MEASUREMENTS if measurement.kind == "daily"}
+    asked = {
+        name for panel in board.panels() for query in panel.queries for name in CATALOG.measurements_in(query.text)
+    }
+    assert (to_json(board)["timezone"] == "utc") == bool(asked & daily)
