@@ -52,7 +52,8 @@ REMEMBERED_ROWS = TextRows(
 SELECT created_at AS "time", user_id::text AS "user", scope::text AS "scope",
   left(tags ->> 'category', 200) AS "category", coalesce(left(tags ->> 'source', 200), 'none') AS "source",
   CASE WHEN jsonb_typeof(tags -> 'confidence') = 'number' THEN
-    CASE WHEN (tags ->> 'confidence')::numeric BETWEEN 0 AND 1 THEN (tags ->> 'confidence')::numeric::float8 END
+    CASE WHEN (tags ->> 'confidence')::numeric BETWEEN 0 AND 1 THEN round((tags ->> 'confidence')::numeric, 9)::float8
+    END
   END AS "confidence",
   {cut("content")} AS "words"
 FROM (

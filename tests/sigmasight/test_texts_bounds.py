@@ -112,7 +112,16 @@ def test_long_texts_are_cut(sigmasight_postgres: Postgres) -> None:
 
 # What is odd in a table stops nothing.
 
-MALFORMED = ("[]", "null", '"a"', "7", '{"confidence": 1e400}', '{"confidence": "x", "source": {"a": 1}}', "[[1], {}]")
+MALFORMED = (
+    "[]",
+    "null",
+    '"a"',
+    "7",
+    '{"confidence": 1e400}',
+    '{"confidence": 1e-400}',
+    '{"confidence": "x", "source": {"a": 1}}',
+    "[[1], {}]",
+)
 
 
 def test_tags_of_any_shape_stop_nothing(sigmasight_postgres: Postgres) -> None:
