@@ -198,7 +198,14 @@ def test_another_configuration_password_or_version_makes_the_services_start_anew
     # A new version brings new rules.
     (machine.project / "prometheus" / "new.yml").write_text("new\n")
     seen.append(configuration())
-    assert len(set(seen[1:])) == 4
+    with (machine.project / "prices.yml").open("a") as file:
+        file.write("# another price\n")
+    seen.append(configuration())
+    for half in ("CORE", "AI", "CORE_TEXT", "AI_TEXT"):
+        (machine.project / "secrets" / f"sigmasight_{half.lower()}_password").chmod(0o600)
+        (machine.project / "secrets" / f"sigmasight_{half.lower()}_password").write_text("another\n")
+        seen.append(configuration())
+    assert len(set(seen[1:])) == 9
     assert all(len(label) == 16 for label in seen)
 
 
