@@ -32,17 +32,13 @@ from exporters.core.credentials import (
     one_password,
     readable_secret,
 )
-from exporters.core.label import OTHER
+from exporters.core.deployment import DeploymentSettings
 from exporters.core.settings import Section
 from exporters.her.intervals import INTERVALS
 from exporters.readers.http_json import Address as HttpAddress
 from exporters.readers.postgres_settings import PostgresSettings, TextAccountSettings
 from exporters.readers.websocket import Address
 
-DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
-"""It stands in label values, in Grafana's variables and in regular expressions made from them."""
-
-SHORTEST_INTERVAL = 0.2
 DEBUGGER_PORT = "8081"
 
 
@@ -222,48 +218,16 @@ class TextSettings(Section):
     workflow: bool = False
 
 
-class HerSettings(Section):
-    """One deployment. intervals: stream or probe -> seconds between reads.
+class HerSettings(DeploymentSettings):
+    """One deployment."""
 
-    They may be shorter than the declared ones, never longer: a longer one would lose entries of a capped list, or let
-    an alert go blind.
-    """
+    declared_intervals = INTERVALS
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
     redis: RedisSettings
     postgres: HerPostgresSettings | None = None
     text: TextSettings = TextSettings()
     workflow: WorkflowSettings | None = None
     http: HttpSettings | None = None
-    intervals: Mapping[str, float] = Field(default_factory=dict)
-
-    @field_validator("deployment")
-    @classmethod
-    def _not_reserved(cls, name: str) -> str:
-        if name == OTHER:
-            msg = f"{OTHER!r} is what unknown label values become"
-            raise ValueError(msg)
-        return name
-
-    @field_validator("intervals")
-    @classmethod
-    def _only_shorter(cls, given: Mapping[str, float]) -> Mapping[str, float]:
-        legal = ", ".join(INTERVALS)
-        problems = [f"there is no {name!r} (there are: {legal})" for name in given if name not in INTERVALS]
-        problems += [
-            f"{name} must lie in {SHORTEST_INTERVAL:g}..{INTERVALS[name]:g} seconds, not {seconds:g}"
-            for name, seconds in given.items()
-            if name in INTERVALS and not SHORTEST_INTERVAL <= seconds <= INTERVALS[name]
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return given
-
-    def interval(self, name: str) -> float:
-        """Seconds between reads of this stream or probe."""
-        return self.intervals.get(name, INTERVALS[name])
 
 
 def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None:

@@ -29,19 +29,14 @@ from typing import Any
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from exporters.core.credentials import existing_file
+from exporters.core.deployment import DeploymentSettings
 from exporters.core.errors import ConfigError
-from exporters.core.label import OTHER
 from exporters.core.prices import PriceTable
 from exporters.core.prices_file import read_prices
 from exporters.core.settings import Section
 from exporters.readers.http_json import Address
 from exporters.readers.postgres_settings import PostgresSettings, TextAccountSettings
 from exporters.sigmasight.intervals import INTERVALS
-
-DEPLOYMENT_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
-"""It stands in label values, in Grafana's variables and in regular expressions made from them."""
-
-SHORTEST_INTERVAL = 0.2
 
 
 class DatabaseSettings(PostgresSettings):
@@ -115,30 +110,17 @@ class LogSettings(Section):
     text: bool = False
 
 
-class SigmaSightSettings(Section):
-    """One deployment. intervals: stream or probe -> seconds between reads.
+class SigmaSightSettings(DeploymentSettings):
+    """One deployment."""
 
-    They may be shorter than the declared ones, never longer, or an alert would go blind.
-    """
+    declared_intervals = INTERVALS
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    deployment: str = Field("default", pattern=DEPLOYMENT_PATTERN)
     core: DatabaseSettings
     ai: DatabaseSettings | None = None
     prices_file: Path | None = None
     backend: BackendSettings | None = None
     log: LogSettings | None = None
     windows: WindowSettings = WindowSettings()
-    intervals: Mapping[str, float] = Field(default_factory=dict)
-
-    @field_validator("deployment")
-    @classmethod
-    def _not_reserved(cls, name: str) -> str:
-        if name == OTHER:
-            msg = f"{OTHER!r} is what unknown label values become"
-            raise ValueError(msg)
-        return name
 
     @field_validator("prices_file")
     @classmethod
@@ -150,20 +132,6 @@ class SigmaSightSettings(Section):
                 raise ValueError("; ".join(error.problems)) from None
         return path
 
-    @field_validator("intervals")
-    @classmethod
-    def _only_shorter(cls, given: Mapping[str, float]) -> Mapping[str, float]:
-        legal = ", ".join(INTERVALS)
-        problems = [f"there is no {name!r} (there are: {legal})" for name in given if name not in INTERVALS]
-        problems += [
-            f"{name} must lie in {SHORTEST_INTERVAL:g}..{INTERVALS[name]:g} seconds, not {seconds:g}"
-            for name, seconds in given.items()
-            if name in INTERVALS and not SHORTEST_INTERVAL <= seconds <= INTERVALS[name]
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return given
-
     @property
     def ai_database(self) -> DatabaseSettings:
         """The AI database: the core one where there is one for both."""
@@ -172,10 +140,6 @@ class SigmaSightSettings(Section):
     def prices(self) -> PriceTable | None:
         """The price table as its file is now; None without one. ConfigError with every problem."""
         return None if self.prices_file is None else read_prices(self.prices_file)
-
-    def interval(self, name: str) -> float:
-        """Seconds between reads of this stream or probe."""
-        return self.intervals.get(name, INTERVALS[name])
 
 
 def from_environment(environment: Mapping[str, str]) -> Mapping[str, Any] | None:

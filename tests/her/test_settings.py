@@ -98,7 +98,7 @@ systems:
         "there is no 'lugs' (there are: interactions, logs,",
         "logs must lie in 0.2..2 seconds, not 60",
         "jobs must lie in 0.2..5 seconds, not 0",
-        "systems.her[0].sandbox: unknown key (known: deployment, redis, postgres, text, workflow, http, intervals)",
+        "systems.her[0].sandbox: unknown key (known: deployment, intervals, redis, postgres, text, workflow, http)",
         "systems.her[1].redis.host:",
         "empty: empty",
         "systems.her[2].redis.host: field required",

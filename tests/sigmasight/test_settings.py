@@ -154,7 +154,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         "windows.minutes:",
         "there is no 'nothing' (there are: ai_requests",
         "ai_requests must lie in 0.2..15 seconds, not 60",
-        "text: unknown key (known: deployment, core, ai",
+        "text: unknown key (known: deployment, intervals, core, ai",
     ):
         assert part in told, part
 

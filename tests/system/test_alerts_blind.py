@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporters.core.deployment import SHORTEST_INTERVAL
 from exporters.demo.ports import free_port
 from exporters.demo.prometheus import Prometheus
 from exporters.demo.redis import Redis
 from exporters.demo.smtp import MailSink
 from exporters.her.intervals import INTERVALS
-from exporters.her.settings import SHORTEST_INTERVAL
 from exporters.her.simulate import Her, connect
 from exporters.her.simulate_start import Breakage
 from tests.system.alerting import alerting, ever, firing, until

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from exporters.core.deployment import SHORTEST_INTERVAL
 from exporters.demo.ports import free_port
 from exporters.demo.prometheus import Prometheus
 from exporters.demo.redis import Redis
 from exporters.demo.smtp import MailSink
 from exporters.her.intervals import INTERVALS
-from exporters.her.settings import SHORTEST_INTERVAL
 from exporters.her.simulate import Her, connect
 from exporters.her.state_views import CAPABILITIES_KEY
 from tests.system.alerting import alerting, ever, firing, until
