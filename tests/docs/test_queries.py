@@ -37,6 +37,7 @@ from tests.sigmasight.databases import Databases, prepare
 from tests.sigmasight.golden.life import PRICES
 from tests.sigmasight.houses import House, make_account
 from tests.standins.influx_servers import real_influxd
+from tests.standins.influxdb_v2 import InfluxStandin
 from tests.system.exporter import Exporter
 from tests.system.test_torture import drained
 
@@ -44,6 +45,7 @@ PAGE_TEXT = PAGE.read_text(encoding="utf-8")
 QUERIES = queries(PAGE_TEXT)
 CATALOG = Catalog(METRICS, MEASUREMENTS)
 SYSTEMS = ["her", "sigmasight"]
+TOKEN = "the-token-of-the-stand-in"
 INFLUXD_HERE = not next(server for server in OPTIONAL if server.fixture == "influxd").missing
 
 
@@ -63,7 +65,7 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Systems that lived through everything twice, an exporter, a Prometheus and, where there is one, an InfluxDB."""
+    """Systems that lived through everything twice, an exporter, a Prometheus, and an InfluxDB or its stand-in."""
     folder = tmp_path_factory.mktemp("queries")
     with ExitStack() as stack:
         redis = stack.enter_context(Redis(folder / "redis", free_port(), password_file=folder / "redis-password"))
@@ -71,11 +73,18 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             Postgres(folder / "postgres", free_port(), password_file=folder / "postgres-password")
         )
         influxdb = stack.enter_context(real_influxd(folder)) if INFLUXD_HERE else None
-        settings = None
+        token_file = folder / "influxdb-exporter.token"
         if influxdb:
             influxdb.make(wanted_buckets(SYSTEMS), wanted_tokens(SYSTEMS, folder))
-            token_file = folder / "influxdb-exporter.token"
-            settings = {"url": influxdb.address, "org": ORGANISATION, "token_file": str(token_file)}
+            address = influxdb.address
+        else:
+            # Prometheus is asked about the points on their way as well, whoever takes them.
+            standin = stack.enter_context(InfluxStandin(org=ORGANISATION, token=TOKEN))
+            for bucket in wanted_buckets(SYSTEMS):
+                standin.bucket(bucket.name)
+            token_file.write_text(TOKEN)
+            address = standin.url
+        settings = {"url": address, "org": ORGANISATION, "token_file": str(token_file)}
         her = Her(connect("127.0.0.1", redis.port, redis.password), seed=91)
         database = Database(stack.enter_context(psycopg.connect(postgres.dsn(), autocommit=True)), her, seed=92)
         database.begin(30)
