@@ -44,7 +44,8 @@ for server in grafana prometheus alertmanager; do
   quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$server" \
     -keyout "$folder/$server.key" -out "$folder/$server.csr"
   quietly openssl x509 -req -in "$folder/$server.csr" -CA "$folder/ca.crt" -CAkey "$folder/ca.key" -days "$days" \
-    -extfile <(printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' "$(names "$server" "$@")") \
+    -extfile <(printf '%s\n' "subjectAltName=$(names "$server" "$@")" extendedKeyUsage=serverAuth \
+      basicConstraints=CA:FALSE subjectKeyIdentifier=hash authorityKeyIdentifier=keyid) \
     -out "$folder/$server.crt"
   rm "$folder/$server.csr"
   echo "made $folder/$server.crt"

@@ -194,6 +194,7 @@ def test_a_commit_that_fails_is_not_the_last_one(tmp_path: Path) -> None:
         connection.execute("INSERT INTO many VALUES (7)")  # checked by COMMIT alone
     checkpoint.set_meta("a", "b")
     assert checkpoint.meta("a") == "b"
+    checkpoint.close()
 
 
 RELEASED = Path(__file__).parent / "released"

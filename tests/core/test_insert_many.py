@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -10,10 +12,10 @@ from exporters.core.insert_many import insert_many
 
 
 @pytest.fixture
-def table() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)")
-    return connection
+def table() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)")
+        yield connection
 
 
 @pytest.mark.parametrize("number", [0, 1, 332, 333, 334, 666, 1001])

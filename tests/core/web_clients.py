@@ -133,6 +133,20 @@ class Issued:
         other.certificate.write_bytes(self.certificate.read_bytes())
 
 
+CERTIFIES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""What an authority's key is for."""
+
+
 class Authority:
     """A certificate authority in a folder."""
 
@@ -144,6 +158,8 @@ class Authority:
         certificate = (
             _builder(self._name, self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(CERTIFIES, critical=True)
+            .add_extension(self._identifier(), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self.certificate = folder / "ca.pem"
@@ -154,6 +170,9 @@ class Authority:
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         names = [*sans] if client else [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
         builder = _builder(_named(name), self._name, key).add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        # Without it Python 3.13 takes no certificate.
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier())
+        builder = builder.add_extension(identifier, critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         issued = Issued(self._folder / f"{name}.pem", self._folder / f"{name}.key")
@@ -161,6 +180,9 @@ class Authority:
         issued.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         issued.key.write_bytes(private_pem(key))
         return issued
+
+    def _identifier(self) -> x509.SubjectKeyIdentifier:
+        return x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
 
     def trusting(self, client: Issued | None = None) -> ssl.SSLContext:
         """A client's context that trusts this authority and shows `client`."""

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.core.web_clients import CERTIFIES
+
 
 class Authority:
     """A certificate authority for loopback, in files."""
@@ -43,6 +45,13 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(alternative)]), critical=False)
         )
+        # Without these Python 3.13 takes no certificate.
+        own = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        if authority:
+            builder = builder.add_extension(CERTIFIES, critical=True).add_extension(own, critical=False)
+        else:
+            identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+            builder = builder.add_extension(identifier, critical=False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def _write(self, name: str, data: bytes) -> Path:

@@ -329,7 +329,8 @@ def test_tls(start_redis: StartRedis, tmp_path: Path) -> None:
     lost = Tls(ca_file=tmp_path / "missing.crt")
     assert reason_of(lambda: connect(host="localhost", port=secure, tls=stranger)) == "tls"
     assert reason_of(lambda: connect(host="127.0.0.1", port=secure, tls=known)) == "tls"
-    assert reason_of(lambda: connect(host="localhost", port=secure, tls=nameless)) == "tls"
+    # In TLS 1.3 the server may just hang up on somebody who shows no certificate; Python 3.13 says no more than that.
+    assert reason_of(lambda: connect(host="localhost", port=secure, tls=nameless)) in {"tls", "refused"}
     assert reason_of(lambda: connect(host="localhost", port=secure, tls=lost)) == "tls"
     in_clear = reason_of(lambda: connect(host="localhost", port=server.port, tls=known, timeout=0.3))
     assert in_clear in {"tls", "timeout"}, "a server in the clear waits for the end of the line"
