@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from statistics import fmean
 
 import redis
 
@@ -47,7 +48,7 @@ class ProfileProbe:
             told = [_share(profile.get(trait.encode())) for profile in profiles]
             values = [value for value in told if value is not None]
             if values:
-                samples.append(Sample(metrics.PROFILE_TRAITS, sum(values) / len(values), (trait,)))
+                samples.append(Sample(metrics.PROFILE_TRAITS, fmean(values), (trait,)))
         return samples
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from statistics import fmean
 from typing import TypeVar
 
 import redis
@@ -90,8 +91,8 @@ def _autonomy_samples(rows: tuple[AutonomyRow, ...]) -> list[Sample]:
     ]
     if rows:
         samples += [
-            Sample(metrics.AUTONOMY_ENGAGEMENT, sum(row.engagement for row in rows) / len(rows)),
-            Sample(metrics.AUTONOMY_INITIATIVE, sum(row.initiative for row in rows) / len(rows)),
+            Sample(metrics.AUTONOMY_ENGAGEMENT, fmean(row.engagement for row in rows)),
+            Sample(metrics.AUTONOMY_INITIATIVE, fmean(row.initiative for row in rows)),
         ]
     return samples
 
