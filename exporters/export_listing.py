@@ -37,7 +37,9 @@ def export_listing(arguments: argparse.Namespace, listing: Listing, start: datet
         output: TextIO = sys.stdout
         if arguments.output:
             try:
-                output = stack.enter_context(arguments.output.open("w", encoding="utf-8", newline="\n"))
+                # People's words: the file is its owner's, whatever the umask says. One that is there keeps its mode.
+                file = os.open(arguments.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                output = stack.enter_context(os.fdopen(file, "w", encoding="utf-8", newline="\n"))
             except OSError as error:
                 raise ConfigError([f"--output {arguments.output}: {error.strerror}"]) from None
         elif isinstance(output, TextIOWrapper):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 import sys
 import tracemalloc
@@ -404,6 +405,7 @@ def test_a_file_stays_as_it_was_where_nothing_can_be_read(quiet: Words, capsys: 
     assert Exported(capsys, *arguments).out == ""
     before = file.read_text(encoding="utf-8")
     assert json.loads(before)["content"] == "a word: größer"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600, "nobody else reads it"
     quiet.password_file.write_text("wrong\n")
     assert Exported(capsys, *arguments).code == 2
     assert file.read_text(encoding="utf-8") == before
