@@ -7,7 +7,7 @@ from exporters.core.flux import events
 from exporters.core.metric import Not, Where
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import COPIES, DECISIONS, JOBS, STATE, TRUE_FALSE, page, share, stream
+from grafana.dashboards.her_pages import COPIES, DECISIONS, JOBS, STATE, TRUE_FALSE, page, stream
 from grafana.dashboards.panels import (
     AGE,
     RATIO,
@@ -24,6 +24,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
+from grafana.dashboards.system_page import share
 
 RANGE = "$__range"
 BUT_HEARTBEATS: Where = {lb.EVENT_TYPE: Not(("scheduler_system_job",))}

@@ -6,7 +6,7 @@ from exporters.core.flux import events
 from exporters.core.metric import Not, Var, Where
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import CHATS, DECISIONS, JOBS, LOGS, TRUE_FALSE, newest, page, share
+from grafana.dashboards.her_pages import CHATS, DECISIONS, JOBS, LOGS, TRUE_FALSE, newest, page
 from grafana.dashboards.panels import (
     AGE,
     NUMBER,
@@ -28,6 +28,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
+from grafana.dashboards.system_page import share
 
 CHOSEN = {lb.EVENT_TYPE: Var("event_type"), lb.SOURCE: Var("source")}
 SOURCE = {lb.SOURCE: Var("source")}

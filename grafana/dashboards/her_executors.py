@@ -7,7 +7,7 @@ from exporters.core.flux import events
 from exporters.core.metric import Like, Not, Var
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import EXECUTORS, HER, LOGS, page, share
+from grafana.dashboards.her_pages import EXECUTORS, HER, LOGS, page
 from grafana.dashboards.panels import (
     BYTES,
     RATIO,
@@ -27,6 +27,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
+from grafana.dashboards.system_page import share
 
 KIND = {lb.EXECUTION_KIND: Var("kind")}
 CHOSEN = {lb.EXECUTION_OUTCOME: Var("outcome"), **KIND}

@@ -7,7 +7,7 @@ from exporters.core.metric import Var
 from exporters.core.promql import Expr, time
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import DECISIONS, JOBS, LOGS, page, share
+from grafana.dashboards.her_pages import DECISIONS, JOBS, LOGS, page
 from grafana.dashboards.panels import (
     AGE,
     FROM_NOW,
@@ -28,6 +28,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
+from grafana.dashboards.system_page import share
 
 TYPE = {lb.JOB_TYPE: Var("type")}
 CHOSEN = {**TYPE, lb.OUTCOME: Var("outcome")}

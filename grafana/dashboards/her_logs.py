@@ -7,7 +7,7 @@ from exporters.core.flux import events
 from exporters.core.metric import Var
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import DECISIONS, JOBS, LOGS, newest, page, per_minute, share, stream
+from grafana.dashboards.her_pages import DECISIONS, JOBS, LOGS, newest, page, per_minute, stream
 from grafana.dashboards.panels import (
     AGE,
     FINE_RATIO,
@@ -26,6 +26,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
+from grafana.dashboards.system_page import share
 
 CHOSEN = {lb.LEVEL: Var("level"), lb.LOGGER: Var("logger")}
 BAD_LEVELS = ("error", "critical")

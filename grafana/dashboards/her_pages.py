@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
 
 from exporters.core import health
 from exporters.core.label import SYSTEM
@@ -16,16 +16,9 @@ from grafana.dashboards.panels import (
     NEUTRAL,
     QUIET,
     Annotation,
-    Board,
-    Json,
-    Row,
-    Variable,
     Word,
-    board,
-    deployments,
-    home_link,
-    pages_link,
 )
+from grafana.dashboards.system_page import system_page
 
 SYSTEM_NAME = "her"
 HER: Where = {SYSTEM: SYSTEM_NAME}
@@ -67,38 +60,5 @@ def per_minute(rate: Expr) -> Expr:
     return rate * 60
 
 
-def share(part: Expr, whole: Expr) -> Expr:
-    """part / whole, and nothing at all (instead of 0/0) where there was no event."""
-    return part / (whole > 0)
-
-
-def page(
-    title: str,
-    uid: str,
-    name: str,
-    description: str,
-    rows: Sequence[Row],
-    *variables: Variable,
-    text: bool = False,
-    links: Sequence[Json] = (),
-    reads: Sequence[str] = (),
-    **rest: Any,
-) -> Board:
-    """A page of HER. text: of the restricted set, whose Grafana has neither Home nor the main pages.
-
-    links: buttons at the top, beside those that all pages have.
-    reads: the sources that not every HER has, and without which the page would be empty.
-    """
-    return board(
-        f"HER / {title}",
-        uid=uid,
-        rows=rows,
-        system=SYSTEM_NAME,
-        page=name,
-        description=description,
-        variables=(deployments(SYSTEM_NAME), *variables),
-        annotations=(STARTED,),
-        links=(*(() if text else (home_link(),)), pages_link("HER", [SYSTEM_NAME]), *links),
-        tags=(SYSTEM_NAME, *(("text",) if text else ()), *(f"reads-{source}" for source in reads)),
-        **rest,
-    )
+page = partial(system_page, SYSTEM_NAME, "HER", annotations=(STARTED,))
+"""A page of HER: title, uid, name, description, rows and the rest as `system_page` has them."""

@@ -6,7 +6,7 @@ from exporters.core import llm
 from exporters.core.flux import events
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import DECISIONS, HER, LOGS, TRAFFIC, page, per_minute, share
+from grafana.dashboards.her_pages import DECISIONS, HER, LOGS, TRAFFIC, page, per_minute
 from grafana.dashboards.panels import (
     ALTERNATIVE,
     COUNT,
@@ -25,6 +25,7 @@ from grafana.dashboards.panels import (
     timeseries,
     totals_table,
 )
+from grafana.dashboards.system_page import share
 
 RANGE = "$__range"
 

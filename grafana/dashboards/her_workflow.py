@@ -9,7 +9,7 @@ from exporters.core.metric import Not, Where
 from exporters.core.promql import Expr
 from exporters.her import labels as lb
 from exporters.her import metrics as m
-from grafana.dashboards.her_pages import DECISIONS, TRAFFIC, WORKFLOW, page, per_minute, share
+from grafana.dashboards.her_pages import DECISIONS, TRAFFIC, WORKFLOW, page, per_minute
 from grafana.dashboards.panels import (
     AGE,
     FINE_RATIO,
@@ -37,6 +37,7 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
+from grafana.dashboards.system_page import share
 
 RANGE = "$__range"
 OWN_DEBUGGER = "http://localhost:8081/workflow"

@@ -29,17 +29,8 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
-from grafana.dashboards.sigmasight_pages import (
-    AI,
-    NO_ERROR,
-    NO_RATING,
-    NO_TOKENS,
-    RANGE,
-    SIGMASIGHT,
-    TOO_MANY,
-    page,
-    share,
-)
+from grafana.dashboards.sigmasight_pages import AI, NO_ERROR, NO_RATING, NO_TOKENS, RANGE, SIGMASIGHT, TOO_MANY, page
+from grafana.dashboards.system_page import share
 
 FAILED = {llm.ERROR_TYPE: Not((llm.NO_ERROR,))}
 NO_PRICES = "there is no price table, or no row carries tokens."

@@ -25,15 +25,8 @@ from grafana.dashboards.panels import (
     states,
     timeseries,
 )
-from grafana.dashboards.sigmasight_pages import (
-    DATA_HEALTH,
-    NO_TOKENS,
-    RANGE,
-    SIGMASIGHT,
-    TOO_MANY,
-    page,
-    share,
-)
+from grafana.dashboards.sigmasight_pages import DATA_HEALTH, NO_TOKENS, RANGE, SIGMASIGHT, TOO_MANY, page
+from grafana.dashboards.system_page import share
 
 RETENTION = row(
     "Are thirty days kept, and no more?",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from exporters.core.label import SYSTEM
 from exporters.core.metric import Where
-from exporters.core.promql import Expr
 from exporters.sigmasight import health_metrics as h
 from exporters.sigmasight import metrics as m
 from exporters.sigmasight import windows_metrics as w
@@ -15,14 +13,8 @@ from grafana.dashboards.panels import (
     NEUTRAL,
     WARNING,
     Annotation,
-    Board,
-    Row,
-    Variable,
-    board,
-    deployments,
-    home_link,
-    pages_link,
 )
+from grafana.dashboards.system_page import system_page
 
 SYSTEM_NAME = "sigmasight"
 SIGMASIGHT: Where = {SYSTEM: SYSTEM_NAME}
@@ -56,36 +48,5 @@ def within(days: str) -> Where:
     return {w.DAYS: days}
 
 
-def share(part: Expr, whole: Expr) -> Expr:
-    """part / whole, and nothing at all (instead of 0/0) where there was no event."""
-    return part / (whole > 0)
-
-
-def page(
-    title: str,
-    uid: str,
-    name: str,
-    description: str,
-    rows: Sequence[Row],
-    *variables: Variable,
-    text: bool = False,
-    reads: Sequence[str] = (),
-    **rest: Any,
-) -> Board:
-    """A page of SigmaSight. text: of the restricted set, whose Grafana has neither Home nor the main pages.
-
-    reads: the parts that not every SigmaSight has configured, and without which the page would be empty.
-    """
-    return board(
-        f"SigmaSight / {title}",
-        uid=uid,
-        rows=rows,
-        system=SYSTEM_NAME,
-        page=name,
-        description=description,
-        variables=(deployments(SYSTEM_NAME), *variables),
-        annotations=(MODEL_SWITCHED, WARMED_UP),
-        links=(*(() if text else (home_link(),)), pages_link("SigmaSight", [SYSTEM_NAME])),
-        tags=(SYSTEM_NAME, *(("text",) if text else ()), *(f"reads-{part}" for part in reads)),
-        **rest,
-    )
+page = partial(system_page, SYSTEM_NAME, "SigmaSight", annotations=(MODEL_SWITCHED, WARMED_UP))
+"""A page of SigmaSight: title, uid, name, description, rows and the rest as `system_page` has them."""

@@ -20,7 +20,8 @@ from grafana.dashboards.panels import (
     stat,
     timeseries,
 )
-from grafana.dashboards.sigmasight_pages import MONTH, NO_RATING, TUNING, page, share, within
+from grafana.dashboards.sigmasight_pages import MONTH, NO_RATING, TUNING, page, within
+from grafana.dashboards.system_page import share
 
 AGES = {
     "under-1d": "under a day",
