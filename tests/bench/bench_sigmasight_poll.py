@@ -37,6 +37,7 @@ from exporters.sigmasight import metrics, schema, simulate_bulk
 from exporters.sigmasight.settings import SigmaSightSettings
 from exporters.sigmasight.sources import sources
 from tests.sigmasight.running import Running
+from tests.standins.remembered_ids import RememberedIds
 
 SMALL, LARGE = 10_000, 10_000_000
 WITH_OUTBOX = 2_000_000
@@ -95,16 +96,6 @@ NEW_ANSWERS = """
 """
 
 
-class Memory(dict[bytes, int]):
-    """Ids as the runner keeps them."""
-
-    def among(self, hashes: Any) -> set[bytes]:
-        return {hashed for hashed in hashes if hashed in self}
-
-    def oldest(self) -> int | None:
-        return min(self.values(), default=None)
-
-
 class Poll:
     """One stream that has read everything up to now."""
 
@@ -112,7 +103,7 @@ class Poll:
         assert isinstance(stream.reader, RememberingReader)
         self.reader: RememberingReader[Connection] = stream.reader
         self.link = link
-        self.memory = Memory()
+        self.memory = RememberedIds()
         with reading(link) as tx:
             place = encode(Place.first(take(tx), history=False, known=True))
         self.cursor: Json = {"rows": place, "waiting": []} if stream.name == "ai_messages" else place

@@ -28,18 +28,9 @@ from tests.her.deployments import HASH_KEY
 from tests.her.effects_check import assert_declared
 from tests.her.whole_life import tell_everything
 from tests.servers.fixtures import StartRedis
+from tests.standins.remembered_ids import RememberedIds
 
 PASSWORD = "a password of the test's"
-
-
-class Memory(dict[bytes, int]):
-    """Ids as the runner keeps them."""
-
-    def among(self, hashes: Any) -> set[bytes]:
-        return {hashed for hashed in hashes if hashed in self}
-
-    def oldest(self) -> int | None:
-        return min(self.values(), default=None)
 
 
 @dataclass
@@ -50,7 +41,7 @@ class Reader:
     connection: Any
     cursor: Any = None
     state: Any = None
-    memory: Memory = field(default_factory=Memory)
+    memory: RememberedIds = field(default_factory=RememberedIds)
     effects: Effects = field(default_factory=Effects)
     records: list[Record] = field(default_factory=list)
     gaps: int = 0

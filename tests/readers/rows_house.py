@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from exporters.demo.postgres import Postgres
 from exporters.readers.postgres_client import Connection, close, connect
 from exporters.readers.postgres_rows import PostgresRows
 from exporters.readers.postgres_table import Table
+from tests.standins.remembered_ids import RememberedIds
 
 HASH_KEY = b"a hash key of the test's, 32 or more"
 NOW = datetime(2026, 2, 22, tzinfo=UTC)
@@ -29,14 +29,8 @@ SCHEMA = """
 """
 
 
-class Memory(dict[bytes, int]):
+class Memory(RememberedIds):
     """Ids as the state file keeps them."""
-
-    def among(self, hashes: Sequence[bytes]) -> set[bytes]:
-        return {hashed for hashed in hashes if hashed in self}
-
-    def oldest(self) -> int | None:
-        return min(self.values(), default=None)
 
     def change(self, batch: Batch) -> None:
         self.update(batch.seen.add)

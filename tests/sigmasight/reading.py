@@ -14,18 +14,9 @@ from exporters.core.errors import Rejected
 from exporters.core.measurement import Measurement
 from exporters.core.metric import Kind, Metric
 from exporters.sigmasight.metrics import MEASUREMENTS
+from tests.standins.remembered_ids import RememberedIds
 
 Series = dict[tuple[str, ...], float]
-
-
-class Memory(dict[bytes, int]):
-    """Ids as the runner keeps them."""
-
-    def among(self, hashes: Any) -> set[bytes]:
-        return {hashed for hashed in hashes if hashed in self}
-
-    def oldest(self) -> int | None:
-        return min(self.values(), default=None)
 
 
 @dataclass
@@ -35,7 +26,7 @@ class Reader:
     stream: Stream[Any, Any, Any]
     connection: Any
     cursor: Any = None
-    memory: Memory = field(default_factory=Memory)
+    memory: RememberedIds = field(default_factory=RememberedIds)
     effects: Effects = field(default_factory=Effects)
     records: list[Record] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
