@@ -6,8 +6,9 @@ Every function raises ValueError with what a person is to read, and never with t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from exporters.core.errors import ConfigError
 from exporters.core.settings import read_secret
@@ -35,22 +36,26 @@ def current_password(password: SecretStr | None, file: Path | None) -> str | Non
     return password.get_secret_value() if password else None
 
 
-def readable_secret(path: Path | None) -> Path | None:
-    """The file, if a secret can be read from it."""
-    if path is not None:
-        try:
-            read_secret(path)
-        except ConfigError as error:
-            raise ValueError("; ".join(error.problems)) from None
+def _readable(path: Path) -> Path:
+    try:
+        read_secret(path)
+    except ConfigError as error:
+        raise ValueError("; ".join(error.problems)) from None
     return path
 
 
-def existing_file(path: Path | None) -> Path | None:
-    """The file, if it is there."""
-    if path is not None and not path.is_file():
+def _existing(path: Path) -> Path:
+    if not path.is_file():
         msg = f"{path}: no such file"
         raise ValueError(msg)
     return path
+
+
+SecretFile = Annotated[Path, AfterValidator(_readable)]
+"""A file that a secret can be read from."""
+
+ExistingFile = Annotated[Path, AfterValidator(_existing)]
+"""A file that is there."""
 
 
 def certificate_and_key(certificate: Path | None, key: Path | None) -> None:

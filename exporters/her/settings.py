@@ -19,18 +19,17 @@ as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from exporters.core.credentials import (
+    ExistingFile,
+    SecretFile,
     certificate_and_key,
     current_password,
-    existing_file,
     no_clear_text,
     one_password,
-    readable_secret,
 )
 from exporters.core.deployment import DeploymentSettings
 from exporters.core.settings import Section
@@ -49,15 +48,10 @@ class TlsSettings(Section):
     """
 
     enabled: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: ExistingFile | None = None
+    cert_file: ExistingFile | None = None
+    key_file: ExistingFile | None = None
     verify: bool = True
-
-    @field_validator("ca_file", "cert_file", "key_file")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        return existing_file(path)
 
     @model_validator(mode="after")
     def _whole(self) -> TlsSettings:
@@ -78,7 +72,7 @@ class RedisSettings(Section):
     db: int = Field(0, ge=0, le=65535)
     username: str | None = Field(None, min_length=1, max_length=256)
     password: SecretStr | None = Field(None, description="from the environment only")
-    password_file: Path | None = None
+    password_file: SecretFile | None = None
     tls: TlsSettings = TlsSettings()
     timeout_seconds: float = Field(3.0, ge=0.1, le=30)
 
@@ -86,11 +80,6 @@ class RedisSettings(Section):
     @classmethod
     def _not_in_a_file(cls, given: object) -> object:
         return no_clear_text(given)
-
-    @field_validator("password_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        return readable_secret(path)
 
     @model_validator(mode="after")
     def _one_password(self) -> RedisSettings:
@@ -115,7 +104,7 @@ class WorkflowSettings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(max_length=500)
-    ca_file: Path | None = None
+    ca_file: ExistingFile | None = None
 
     @field_validator("url")
     @classmethod
@@ -126,11 +115,6 @@ class WorkflowSettings(Section):
             msg = f"not {error}"
             raise ValueError(msg) from None
         return url
-
-    @field_validator("ca_file")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        return existing_file(path)
 
     @model_validator(mode="after")
     def _of_use(self) -> WorkflowSettings:
@@ -170,7 +154,7 @@ class HttpSettings(Section):
     liveness: str | None = Field(None, max_length=500)
     debugger: str | None = Field(None, max_length=500)
     api: str | None = Field(None, max_length=500)
-    ca_file: Path | None = None
+    ca_file: ExistingFile | None = None
     timeout_seconds: float = Field(5.0, ge=0.2, le=10)
 
     @field_validator("liveness", "debugger", "api")
@@ -183,11 +167,6 @@ class HttpSettings(Section):
                 msg = f"not {error}"
                 raise ValueError(msg) from None
         return url
-
-    @field_validator("ca_file")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        return existing_file(path)
 
     @model_validator(mode="after")
     def _something(self) -> HttpSettings:

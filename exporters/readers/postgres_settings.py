@@ -15,12 +15,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from exporters.core.credentials import (
+    ExistingFile,
+    SecretFile,
     certificate_and_key,
     current_password,
-    existing_file,
     no_clear_text,
     one_password,
-    readable_secret,
     verifiable,
 )
 from exporters.core.settings import Section
@@ -71,11 +71,11 @@ class PostgresSettings(Section):
     dbname: str = Field(min_length=1, max_length=63)
     user: str = Field(min_length=1, max_length=63)
     password: SecretStr | None = Field(None, description="from the environment only")
-    password_file: Path | None = None
+    password_file: SecretFile | None = None
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: ExistingFile | None = None
+    cert_file: ExistingFile | None = None
+    key_file: ExistingFile | None = None
     timeout_seconds: float = Field(5.0, ge=0.5, le=30)
 
     @model_validator(mode="before")
@@ -94,16 +94,6 @@ class PostgresSettings(Section):
     @classmethod
     def _not_in_a_file(cls, given: object) -> object:
         return no_clear_text(given)
-
-    @field_validator("password_file")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        return readable_secret(path)
-
-    @field_validator("ca_file", "cert_file", "key_file")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        return existing_file(path)
 
     @model_validator(mode="after")
     def _whole(self) -> PostgresSettings:

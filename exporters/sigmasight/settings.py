@@ -28,7 +28,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from exporters.core.credentials import existing_file
+from exporters.core.credentials import ExistingFile
 from exporters.core.deployment import DeploymentSettings
 from exporters.core.errors import ConfigError
 from exporters.core.prices import PriceTable
@@ -83,7 +83,7 @@ class BackendSettings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(max_length=500)
-    ca_file: Path | None = None
+    ca_file: ExistingFile | None = None
 
     @field_validator("url")
     @classmethod
@@ -94,11 +94,6 @@ class BackendSettings(Section):
             msg = f"not {error}"
             raise ValueError(msg) from None
         return url
-
-    @field_validator("ca_file")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        return existing_file(path)
 
 
 class LogSettings(Section):
