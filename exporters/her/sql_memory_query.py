@@ -79,7 +79,7 @@ def memory_query(columns: Columns, table: str, *, after: bool = False, before: b
     range_ = [f"{columns.place} >= %(start)s::tid"] * after + [f"{columns.place} < %(end)s::tid"] * before
     where = f" WHERE {' AND '.join(range_)}" if range_ else ""
     # Taken out of the payloads once, not once for each of its parts.
-    counts = " UNION ALL ".join(f"SELECT '{name}', {name}, count(*) FROM memory GROUP BY {name}" for name in PARTS)  # noqa: S608
+    counts = " UNION ALL ".join(f"SELECT '{name}', {name}, count(*) FROM memory GROUP BY {name}" for name in PARTS)  # noqa: S608 - names of ours
     return f"WITH memory AS MATERIALIZED (SELECT {texts} FROM {table}{where}) {counts}"  # noqa: S608 - checked names
 
 

@@ -95,7 +95,7 @@ class Table:
             )
         missed = f'"{self.time}" < {self._bound("early")} OR age(xmin) NOT BETWEEN 0 AND %(narrow)s'
         return (
-            f'SELECT "{self.key}"::text AS k, "{self.time}"::text AS t, {missed}{self._values()} FROM {self.regclass}'  # noqa: S608
+            f'SELECT "{self.key}"::text AS k, "{self.time}"::text AS t, {missed}{self._values()} FROM {self.regclass}'  # noqa: S608 - names of ours
             f' WHERE {" AND ".join(where)} ORDER BY "{self.time}", "{self.key}" LIMIT %(limit)s'
         )
 
@@ -106,7 +106,7 @@ class Table:
         where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         texts = f'"{self.key}"::text AS k, "{self.time}"::text AS t'
         return (
-            f'SELECT {texts}, false{self._values()} FROM {self.regclass}{where} ORDER BY "{self.key}" LIMIT %(limit)s'  # noqa: S608
+            f'SELECT {texts}, false{self._values()} FROM {self.regclass}{where} ORDER BY "{self.key}" LIMIT %(limit)s'  # noqa: S608 - names of ours
         )
 
     def times(self, fetched: Sequence[Fetched]) -> list[datetime | None]:

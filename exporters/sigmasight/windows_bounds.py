@@ -24,7 +24,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 _BEYOND = {
     table: (
-        f"SELECT EXISTS (SELECT FROM public.{table} WHERE created_at >= %(start)s AND created_at <= %(now)s"  # noqa: S608
+        f"SELECT EXISTS (SELECT FROM public.{table} WHERE created_at >= %(start)s AND created_at <= %(now)s"  # noqa: S608 - names of ours
         " ORDER BY created_at OFFSET %(most)s)"
     )
     for table in m.WINDOWED
